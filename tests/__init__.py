@@ -1,0 +1,1 @@
+"""Everything that checks the connector, and everything that stands in for Azure."""

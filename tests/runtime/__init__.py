@@ -1,0 +1,1 @@
+"""That the app fits the Functions runtime, and that our stand-in for its host behaves."""
