@@ -1,0 +1,324 @@
+"""What is remembered, as rows of one table. Knows our rows; ``shared.table`` knows the service.
+
+Partitions: one per tenant, and ``tenants``, ``hints``, ``runs``, ``deployment`` of their own.
+In a tenant's: ``component|<key>`` is the record; beside it at most one copy of the record stands
+on a shelf (``due|``, ``ahead|``, ``open|`` then the start, then the key), so that a sweep reads
+records in start order without reading what is stored; ``history|``, ``evidence|``, ``person|``,
+``alias|``, ``organizer|``. Record and shelf copy always change in one group that names the ETag
+of whichever of the two was read: so either guards both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from shared import codec
+from shared.errors import Stale
+from shared.keys import ComponentKey, partition, stamp
+from shared.model import Happening, Organizer, Tenant, TenantId
+from shared.record import Record, Shelf, shelf
+from shared.table import (
+    GROUP_BYTES,
+    GROUP_OPERATIONS,
+    Delete,
+    Insert,
+    Op,
+    Put,
+    Replace,
+    Row,
+    Table,
+    op_size,
+    rows,
+)
+
+V = TypeVar("V")
+LAST = "\x7f"  # after every character our keys use
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as read. *etag* is that of the row *read_as*, whichever of the two it was."""
+
+    record: Record
+    etag: str
+    read_as: str
+    on: str = ""  # the key of the shelf copy, "" when there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[V]):
+    """A value of another kind with the ETag it was read with."""
+
+    value: V
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One component's change, None as *seen* for a new one; *beside* are rows that go with it."""
+
+    seen: Stored | None
+    record: Record
+    beside: tuple[Op, ...] = field(default=())
+
+
+def bucket(owner_key: str) -> str:
+    """Where an owner's components fall when a sweep is cut into pieces: a mailbox is in one."""
+    return hashlib.sha256(owner_key.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A component on a shelf without its record: its key and its owner's bucket."""
+
+    key: ComponentKey
+    bucket: str
+
+
+class Store:
+    """Reads and writes of one deployment's state."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    # -- components ------------------------------------------------------------------------
+
+    def get(self, tenant: TenantId, key: ComponentKey) -> Stored | None:
+        row = self.table.get(partition(tenant), f"component|{key}")
+        return _stored(row) if row else None
+
+    def shelf(
+        self,
+        tenant: TenantId,
+        which: Shelf,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        buckets: tuple[str, str] | None = None,
+    ) -> Iterator[Stored]:
+        """Records of a shelf with since <= start < until, soonest first."""
+        low, high = _range(which, since, until)
+        where = f"bucket>={buckets[0]} and bucket<{buckets[1]}" if buckets else ""
+        for row in rows(self.table, partition(tenant), low, high, where):
+            yield _stored(row)
+
+    def places(
+        self,
+        tenant: TenantId,
+        which: Shelf,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Place]:
+        """The same range as ``shelf``, without reading the records."""
+        low, high = _range(which, since, until)
+        for row in rows(self.table, partition(tenant), low, high, marks_only=True):
+            yield Place(ComponentKey(row.key.split("|", 2)[2]), row.marks["bucket"])
+
+    def components(self, tenant: TenantId, after: str = "") -> tuple[list[Stored], str]:
+        """A page of all components in key order, and where the next one starts ("" at the end)."""
+        page = self.table.page(partition(tenant), "component|", f"component|{LAST}", after)
+        return [_stored(row) for row in page.rows], page.next
+
+    def write(self, tenant: TenantId, writes: Sequence[Write]) -> list[Stored | Stale]:
+        """Carry out each change, many to a transaction; one that lost its race is a ``Stale``.
+
+        A component stands in *writes* once. A group that loses is carried out again one by one,
+        so that a race over one component holds up no other.
+        """
+        done: list[Stored | Stale] = []
+        for group in _groups([(write, _ops(write)) for write in writes]):
+            try:
+                done += self._commit(tenant, group)
+            except Stale as stale:
+                if len(group) == 1:
+                    done.append(stale)
+                else:
+                    done += [self._alone(tenant, one) for one in group]
+        return done
+
+    def _alone(self, tenant: TenantId, one: tuple[Write, list[Op]]) -> Stored | Stale:
+        try:
+            return self._commit(tenant, [one])[0]
+        except Stale as stale:
+            return stale
+
+    def _commit(self, tenant: TenantId, group: list[tuple[Write, list[Op]]]) -> list[Stored]:
+        etags = self.table.commit(partition(tenant), [op for _, ops in group for op in ops])
+        done, at = [], 0
+        for write, ops in group:
+            record = _settled(write.record)
+            done.append(Stored(record, etags[at], f"component|{record.key}", _shelf_key(record)))
+            at += len(ops)
+        return done
+
+    def history(self, tenant: TenantId, key: ComponentKey) -> list[Happening]:
+        """Every line, oldest first."""
+        lines: list[Happening] = []
+        prefix = f"history|{key}|"
+        for row in rows(self.table, partition(tenant), prefix, prefix + LAST):
+            lines += codec.loads(_Lines, row.text).lines
+        return lines
+
+    def evidence(self, tenant: TenantId, key: ComponentKey) -> list[str]:
+        """Every evidence record's JSON, oldest first, byte for byte as it was written."""
+        prefix = f"evidence|{key}|"
+        return [row.text for row in rows(self.table, partition(tenant), prefix, prefix + LAST)]
+
+    # -- values of other kinds -------------------------------------------------------------
+
+    def read(self, where: str, key: str, kind: type[V]) -> Held[V] | None:
+        row = self.table.get(where, key)
+        return Held(codec.loads(kind, row.text), row.etag) if row else None
+
+    def all(self, where: str, prefix: str, kind: type[V]) -> Iterator[tuple[str, Held[V]]]:
+        """Every value of a kind with its key, in key order."""
+        for row in rows(self.table, where, prefix, prefix + LAST):
+            yield row.key, Held(codec.loads(kind, row.text), row.etag)
+
+    def insert(self, where: str, key: str, value: Any) -> str:
+        """Raises Stale when it is there already."""
+        return self.table.commit(where, [Insert(Row(key, codec.dumps(value)))])[0]
+
+    def replace(self, where: str, key: str, value: Any, etag: str) -> str:
+        """Raises Stale when it is not what was read."""
+        return self.table.commit(where, [Replace(Row(key, codec.dumps(value), etag=etag))])[0]
+
+    def put(self, where: str, values: Iterable[tuple[str, Any]]) -> None:
+        """For what may be overwritten blindly: caches, hints and run records."""
+        puts = [Put(Row(key, codec.dumps(value))) for key, value in values]
+        for n in range(0, len(puts), GROUP_OPERATIONS):
+            self.table.commit(where, puts[n : n + GROUP_OPERATIONS])
+
+    def delete(self, where: str, key: str, etag: str = "") -> None:
+        """Raises Stale when it changed meanwhile, or is gone."""
+        self.table.commit(where, [Delete(key, etag)])
+
+    def change(self, where: str, key: str, kind: type[V], turn: Callable[[V | None], V]) -> V:
+        """Read, turn and write back, again from the start after each lost race."""
+        for _ in range(20):
+            held = self.read(where, key, kind)
+            value = turn(held.value if held else None)
+            if held and value == held.value:
+                return value
+            try:
+                if held:
+                    self.replace(where, key, value, held.etag)
+                else:
+                    self.insert(where, key, value)
+            except Stale:
+                continue
+            return value
+        raise Stale(key)
+
+    # -- tenants ---------------------------------------------------------------------------
+
+    def tenant(self, tenant: TenantId) -> Held[Tenant] | None:
+        return self.read("tenants", tenant, Tenant)
+
+    def tenants(self) -> list[Tenant]:
+        return [held.value for _, held in self.all("tenants", "", Tenant)]
+
+    def organizers(self, tenant: TenantId) -> dict[str, Organizer]:
+        """What is known of every owner, by owner key."""
+        found = self.all(partition(tenant), "organizer|", Organizer)
+        return {held.value.key: held.value for _, held in found}
+
+    def organizer(self, tenant: TenantId, owner_key: str) -> Organizer | None:
+        held = self.read(partition(tenant), organizer_key(owner_key), Organizer)
+        return held.value if held else None
+
+    def keep_organizers(self, tenant: TenantId, organizers: Iterable[Organizer]) -> None:
+        self.put(partition(tenant), [(organizer_key(o.key), o) for o in organizers])
+
+
+def _range(which: Shelf, since: datetime | None, until: datetime | None) -> tuple[str, str]:
+    low = f"{which.value}|{stamp(since) if since else ''}"
+    return low, f"{which.value}|{stamp(until) if until else LAST}"
+
+
+def organizer_key(owner_key: str) -> str:
+    return f"organizer|{hashlib.sha256(owner_key.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    lines: tuple[Happening, ...]
+
+
+def _stored(row: Row) -> Stored:
+    record = codec.loads(Record, row.text)
+    on = row.marks.get("on", "") if row.key.startswith("component|") else row.key
+    return Stored(record, row.etag, row.key, on)
+
+
+def _settled(record: Record) -> Record:
+    """The record as it is stored: its new history lines stand in rows of their own."""
+    return replace(record, fresh=(), lines=record.lines + (1 if record.fresh else 0))
+
+
+def _shelf_key(record: Record) -> str:
+    place = shelf(record)
+    return f"{place[0].value}|{place[1]}|{record.key}" if place else ""
+
+
+def _ops(write: Write) -> list[Op]:
+    """The operations of one change; the first is the record's."""
+    seen, record = write.seen, _settled(write.record)
+    on, text = _shelf_key(record), codec.dumps(record)
+    was = seen.on if seen else ""
+    home = Row(f"component|{record.key}", text, {"on": on})
+    marks = {"bucket": bucket(record.saved.owner.key)}
+    ops: list[Op] = []
+    if seen is None:
+        ops.append(Insert(home))
+    elif seen.read_as == home.key:
+        ops.append(Replace(replace(home, etag=seen.etag)))
+    else:
+        ops.append(Put(home))
+    guard = seen.etag if seen and seen.read_as == was else ""
+    if was and was == on:
+        copy = Row(on, text, marks, guard)
+        ops.append(Replace(copy) if guard else Put(copy))
+    else:
+        if was:
+            ops.append(Delete(was, guard))
+        if on:
+            ops.append(Put(Row(on, text, marks)))
+    if write.record.fresh:
+        line = Row(
+            f"history|{record.key}|{record.lines:08d}", codec.dumps(_Lines(write.record.fresh))
+        )
+        ops.append(Insert(line))
+    return [*ops, *write.beside]
+
+
+def _groups(
+    writes: list[tuple[Write, list[Op]]],
+) -> Iterator[list[tuple[Write, list[Op]]]]:
+    """Cut where a transaction would be too long or too large; a component is never cut.
+
+    A row that several components bring along alike (a person they share) is written once.
+    """
+    group: list[tuple[Write, list[Op]]] = []
+    held: dict[str, Op] = {}
+    size = 0
+    for write, ops in writes:
+        new = {_name(op): op for op in ops if held.get(_name(op)) != op}
+        weight = sum(op_size(op) for op in new.values())
+        full = len(held) + len(new) > GROUP_OPERATIONS or size + weight > GROUP_BYTES
+        if group and (full or new.keys() & held.keys()):
+            yield group
+            group, held, size = [], {}, 0
+            new = {_name(op): op for op in ops}
+        group.append((write, list(new.values())))
+        held |= new
+        size += sum(op_size(op) for op in new.values())
+    if group:
+        yield group
+
+
+def _name(op: Op) -> str:
+    return op.key if isinstance(op, Delete) else op.row.key

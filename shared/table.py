@@ -1,0 +1,315 @@
+"""Rows in Table Storage: the one file that names azure-data-tables.
+
+A row is a key, a text of any length up to the service's limit, and a few short properties to
+filter by. The limits that Azure has and its emulator lacks are held here: 100 operations and
+under 4 MiB a group, 64 KiB a property, 1 MiB a row
+(https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from shared.config import Settings
+from shared.errors import Stale, Unavailable
+
+log = logging.getLogger(__name__)
+
+GROUP_OPERATIONS = 100
+GROUP_BYTES = 3_500_000  # of 4 MiB: the rest is for MIME parts and escapes
+ROW_BYTES = 1_000_000  # of 1 MiB
+CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units and a character may take two
+PAGE = 1000
+MARKS = ("bucket", "on")
+"""The names a row's marks may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """*text* is ours to interpret; *marks* are short strings a range may be filtered by."""
+
+    key: str
+    text: str
+    marks: Mapping[str, str] = field(default_factory=dict)
+    etag: str = ""
+
+    def size(self) -> int:
+        """An upper estimate of the bytes this row takes in a request."""
+        return 400 + 3 * len(self.key) + 2 * len(self.text.encode("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """The row must not exist."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The row must still carry ``row.etag``."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Whatever is there: for rows that follow another in the same group, and for caches."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The row must exist; and carry *etag*, unless that is ""."""
+
+    key: str
+    etag: str = ""
+
+
+Op = Insert | Replace | Put | Delete
+
+
+def op_size(op: Op) -> int:
+    return 400 if isinstance(op, Delete) else op.row.size()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: tuple[Row, ...]
+    next: str  # "" on the last page; else hand it back
+
+
+class Table(Protocol):
+    """What we need of a table. Every call may raise ``Unavailable``."""
+
+    def get(self, partition: str, key: str) -> Row | None: ...
+
+    def page(
+        self,
+        partition: str,
+        low: str,
+        high: str,
+        after: str = "",
+        where: str = "",
+        *,
+        marks_only: bool = False,
+    ) -> Page:
+        """Rows with low <= key < high in key order, a page at a time.
+
+        A page may be empty and not the last. *where* filters further by a mark, as
+        ``name<value`` or ``name>=value`` joined by `` and ``. *marks_only* leaves the text out.
+        """
+
+    def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:
+        """All of *ops* or none; the new ETag of each ("" for a delete).
+
+        Raises Stale when a row is not what an operation says it must be.
+        """
+
+
+def rows(
+    table: Table,
+    partition: str,
+    low: str,
+    high: str,
+    where: str = "",
+    *,
+    marks_only: bool = False,
+) -> Iterator[Row]:
+    """Every row of a range, whatever the pages are."""
+    after = ""
+    while True:
+        page = table.page(partition, low, high, after, where, marks_only=marks_only)
+        yield from page.rows
+        after = page.next
+        if not after:
+            return
+
+
+def check_group(ops: Sequence[Op]) -> None:
+    """Azure's limits; breaking one is a mistake in our code, never a user's."""
+    if not 0 < len(ops) <= GROUP_OPERATIONS:
+        raise ValueError(f"a group of {len(ops)} operations")
+    if sum(op_size(op) for op in ops) > GROUP_BYTES and len(ops) > 1:
+        raise ValueError("a group over its size")
+    keys = [op.key if isinstance(op, Delete) else op.row.key for op in ops]
+    if len(set(keys)) != len(keys):
+        raise ValueError("a row twice in one group")
+    for op in ops:
+        if not isinstance(op, Delete) and 2 * len(op.row.text) > ROW_BYTES:
+            raise ValueError("a row over 1 MiB")
+
+
+class AzureTable:
+    """A table of Azure's service or of its emulator."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, partition: str, key: str) -> Row | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            with _translated():
+                return _row(self._client.get_entity(partition, key))
+        except ResourceNotFoundError:
+            return None
+
+    def page(
+        self,
+        partition: str,
+        low: str,
+        high: str,
+        after: str = "",
+        where: str = "",
+        *,
+        marks_only: bool = False,
+    ) -> Page:
+        names = {"p": partition, "low": after or low, "high": high}
+        # The continuation is our own: the last key seen. The service's token is followed within
+        # the iterator below, which goes on past empty pages until a row or the end is met.
+        query = "PartitionKey eq @p and RowKey {} @low and RowKey lt @high".format(
+            "gt" if after else "ge"
+        )
+        for n, term in enumerate(filter(None, where.split(" and "))):
+            for sign, word in ((">=", "ge"), ("<", "lt")):
+                if sign in term:
+                    name, value = term.split(sign)
+                    query += f" and {name} {word} @v{n}"
+                    names[f"v{n}"] = value
+                    break
+        with _translated():
+            pages = self._client.query_entities(
+                query,
+                parameters=names,
+                results_per_page=PAGE,
+                select=["PartitionKey", "RowKey", *MARKS] if marks_only else None,
+            ).by_page()
+            found: list[Row] = []
+            for chunk in pages:
+                found = [_row(entity) for entity in chunk]
+                if found or not pages.continuation_token:
+                    break
+            more = bool(pages.continuation_token)
+        return Page(tuple(found), found[-1].key if found and more else "")
+
+    def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:
+        from azure.core.exceptions import (
+            ResourceExistsError,
+            ResourceModifiedError,
+            ResourceNotFoundError,
+        )
+        from azure.data.tables import TableTransactionError
+
+        check_group(ops)
+        lost = (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError)
+        try:
+            with _translated():
+                answers = self._client.submit_transaction([_operation(partition, op) for op in ops])
+        except lost as error:
+            raise Stale(str(type(error).__name__)) from error
+        except TableTransactionError as error:
+            if error.status_code in (404, 409, 412):
+                raise Stale(f"operation {error.index}") from error
+            raise
+        return [str(answer.get("etag") or "") for answer in answers]
+
+
+class _translated:  # noqa: N801 - read as a word: "with _translated():"
+    """The SDK's "could not be reached" as ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from azure.core.exceptions import (
+            HttpResponseError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
+
+        if isinstance(error, ServiceRequestError | ServiceResponseError):
+            raise Unavailable("the state table does not answer") from error
+        if isinstance(error, HttpResponseError) and (error.status_code or 0) in (
+            403,
+            408,
+            429,
+            500,
+            502,
+            503,
+            504,
+        ):
+            raise Unavailable(f"the state table answers {error.status_code}") from error
+
+
+def _operation(partition: str, op: Op) -> tuple[Any, ...]:
+    from azure.core import MatchConditions
+
+    match op:
+        case Insert(row):
+            return ("create", _entity(partition, row))
+        case Replace(row):
+            guard = {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
+            return ("update", _entity(partition, row), {"mode": "replace", **guard})
+        case Put(row):
+            return ("upsert", _entity(partition, row), {"mode": "replace"})
+        case Delete(key, ""):
+            return ("delete", {"PartitionKey": partition, "RowKey": key})
+        case Delete(key, etag):
+            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return ("delete", {"PartitionKey": partition, "RowKey": key}, guard)
+
+
+def _entity(partition: str, row: Row) -> dict[str, Any]:
+    entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": row.key, **row.marks}
+    for n in range(0, len(row.text), CHUNK):
+        entity[f"t{n // CHUNK:02}"] = row.text[n : n + CHUNK]
+    return entity
+
+
+def _row(entity: Any) -> Row:
+    chunks = sorted(name for name in entity if name[0] == "t" and name[1:].isdigit())
+    marks = {
+        name: value
+        for name, value in entity.items()
+        if name not in chunks and name not in ("PartitionKey", "RowKey")
+    }
+    return Row(
+        entity["RowKey"],
+        "".join(entity[name] for name in chunks),
+        marks,
+        str(entity.metadata["etag"]),
+    )
+
+
+def open_table(settings: Settings) -> AzureTable:
+    """The state table: by identity where an endpoint is set, else by connection string.
+
+    With a connection string a missing table is made; in Azure the deployment makes it.
+    """
+    from azure.core.exceptions import ResourceExistsError
+    from azure.data.tables import TableClient
+
+    name = f"{settings.state_table_prefix}state"
+    limits: dict[str, Any] = {
+        "retry_total": 2, "retry_backoff_factor": 0.3,
+        "connection_timeout": 3, "read_timeout": 15,
+    }  # fmt: skip
+    if settings.state_table_endpoint:
+        from azure.identity import ManagedIdentityCredential
+
+        credential = ManagedIdentityCredential(client_id=settings.identity_client_id or None)
+        return AzureTable(
+            TableClient(settings.state_table_endpoint, name, credential=credential, **limits)
+        )
+    client = TableClient.from_connection_string(settings.state_connection_string, name, **limits)
+    with _translated():
+        try:
+            client.create_table()
+        except ResourceExistsError:
+            log.debug("table.exists")
+    return AzureTable(client)
