@@ -1,0 +1,127 @@
+"""After the table was restored from a backup: the calendars know what the table forgot.
+
+Every event ahead that carries this deployment's marker is given back to its component, with the
+time it has now, so that the next sweep finds it booked instead of making a second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from schedule_timer.sweep import GRAPH_S
+from shared import scheduling
+from shared.calendars import marker_parts, marker_prefix
+from shared.errors import RemoteError
+from shared.graph import protocol
+from shared.graph.client import Graph
+from shared.keys import ComponentKey
+from shared.model import Booking, By, JoinUrl, Organizer, Person, Tenant
+from shared.ports import Ports
+from shared.record import Record, with_line
+from shared.scheduling import Seen
+from shared.store import Stored, Write
+from shared.work import view_of
+
+
+def take_over(ports: Ports, tenant: Tenant) -> dict[str, Any]:
+    """Counts of events *adopted*, of those *known* already, and of those no component claims."""
+    graph = ports.graph(tenant)
+    counts = {"adopted": 0, "known": 0, "unclaimed": 0, "unread": 0}
+    owners = _owners(ports, tenant)
+    found = ports.directory.find(tenant.id, graph, owners, ports.clock(), GRAPH_S)
+    for organizer in {o.id: o for o in found.values() if o.id}.values():
+        try:
+            for event in _marked(ports, tenant, graph, organizer):
+                counts[_take(ports, tenant, organizer, event)] += 1
+        except RemoteError:
+            counts["unread"] += 1
+    return counts
+
+
+def _owners(ports: Ports, tenant: Tenant) -> dict[str, Person]:
+    owners: dict[str, Person] = {}
+    after = ""
+    while True:
+        page, after = ports.store.components(tenant.id, after)
+        for stored in page:
+            owner = stored.record.saved.owner
+            if owner.key:
+                owners.setdefault(owner.key, owner)
+        if not after:
+            return owners
+
+
+def _marked(ports: Ports, tenant: Tenant, graph: Graph, organizer: Organizer) -> list[Any]:
+    if organizer.id is None:
+        return []
+    prefix = marker_prefix(ports.deployment, tenant.id)
+    request = protocol.our_events(organizer.id, prefix, None, ordered=False)
+    now = ports.clock()
+    found = []
+    for event in graph.items(request, GRAPH_S):
+        view = view_of(event)
+        if isinstance(view, Seen) and view.slot.start > now:
+            found.append(event)
+    return found
+
+
+def _take(ports: Ports, tenant: Tenant, organizer: Organizer, event: Any) -> str:
+    """Give one event back to its component; what that came to."""
+    parts = marker_parts(protocol.marker_of(event), marker_prefix(ports.deployment, tenant.id))
+    seen = view_of(event)
+    stored = ports.store.get(tenant.id, ComponentKey(parts[0])) if parts else None
+    if parts is None or stored is None or not isinstance(seen, Seen):
+        return "unclaimed"
+    booking = stored.record.booking
+    if booking and (booking.event_id == seen.event_id or booking.generation > parts[1]):
+        return "known"
+    record = _with_event(ports, tenant, stored.record, organizer, seen, parts[1])
+    (result,) = ports.store.write(tenant.id, [Write(stored, record)])
+    return "adopted" if isinstance(result, Stored) else "unread"
+
+
+def _with_event(
+    ports: Ports,
+    tenant: Tenant,
+    record: Record,
+    organizer: Organizer,
+    seen: Seen,
+    generation: int,
+) -> Record:
+    """The record as it would be had it never forgotten the event: Teams' time is the agreed one."""
+    saved, now = record.saved, ports.clock()
+    if organizer.id is None:
+        raise AssertionError("an event of nobody")
+    people = scheduling.addresses(scheduling.invited(saved, organizer.addresses))
+    shown = tuple(guest.address.casefold() for guest in seen.guests)
+    booking = Booking(
+        organizer=organizer.id,
+        owner_key=organizer.key,
+        organizer_addresses=organizer.addresses or (saved.owner.email,),
+        event_id=seen.event_id,
+        generation=generation,
+        slot=seen.slot,
+        teams_slot=seen.slot,
+        subject=saved.name,
+        teams_subject=seen.subject,
+        attendees=tuple(one for one in people if one in shown),
+        teams_attendees=tuple(one for one in people if one in shown),
+        agenda=scheduling.agenda_digest(saved),
+        zone=tenant.time_zone,
+        online=seen.online,
+        join_url=seen.join_url,
+        made_at=now,
+    )
+    link = JoinUrl(seen.join_url, organizer.id)
+    links = record.join_urls if link in record.join_urls else (*record.join_urls, link)
+    record = replace(
+        record,
+        slot=seen.slot if record.slot else None,
+        booking=booking,
+        intent=None,
+        generation=max(record.generation, generation),
+        join_urls=links if seen.join_url else record.join_urls,
+        problem=None,
+    )
+    return with_line(record, now, "adopted", "Taken over from the calendar.", By.PERSON)

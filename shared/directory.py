@@ -1,0 +1,149 @@
+"""Who a component's owner is in the customer's directory, and whether they have Teams.
+
+Found by object id, else as user principal name, else by mail (the law, rule 5). What was read
+serves for a day; what was not found, or has no Teams, is looked up again by every run, because
+somebody may have mended it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.errors import NotFound, Refused, RemoteError
+from shared.graph.client import Graph, Outcome
+from shared.graph.protocol import (
+    Request,
+    find_user_by_mail,
+    providers_of,
+    read_providers,
+    read_user,
+    user_of,
+)
+from shared.model import Organizer, Person, TenantId, UserId
+from shared.scheduling import reason_of
+from shared.store import Store
+
+FRESH = timedelta(days=1)
+
+
+class Directory:
+    """Owners, as the table and this process remember them, read from Graph when need be."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[TenantId, str], Organizer] = {}
+
+    def known(self, tenant: TenantId, owner_key: str, now: datetime) -> Organizer | None:
+        """What this process remembers and may be relied on; no I/O."""
+        organizer = self._known.get((tenant, owner_key))
+        return organizer if organizer and _serves(organizer, now) else None
+
+    def find(
+        self,
+        tenant: TenantId,
+        graph: Graph,
+        owners: Mapping[str, Person],
+        now: datetime,
+        seconds: float,
+    ) -> dict[str, Organizer]:
+        """Every owner asked for; one that could not be read carries the reason as *problem*."""
+        found: dict[str, Organizer] = {}
+        former: dict[str, Organizer] = {}
+        for key in owners:
+            organizer = self.known(tenant, key, now) or self._store.organizer(tenant, key)
+            if organizer and _serves(organizer, now):
+                found[key] = organizer
+            elif organizer:
+                former[key] = organizer
+        missing = {key: owner for key, owner in owners.items() if key not in found}
+        if missing:
+            read = _read(graph, missing, now, seconds)
+            for key, organizer in read.items():
+                disproved = former[key].disproved if key in former else ""
+                if organizer.providers == disproved:
+                    read[key] = replace(organizer, disproved=disproved)
+            self._store.keep_organizers(tenant, [o for o in read.values() if not o.problem])
+            found |= read
+        self._known |= {(tenant, key): organizer for key, organizer in found.items()}
+        return found
+
+    def disprove(self, tenant: TenantId, organizer: Organizer) -> Organizer:
+        """An event came out without a meeting: this reading is not believed until it changes."""
+        organizer = replace(organizer, disproved=organizer.providers)
+        self._store.keep_organizers(tenant, [organizer])
+        self._known[tenant, organizer.key] = organizer
+        return organizer
+
+    def forget(self, tenant: TenantId, owner_keys: Iterable[str]) -> None:
+        """Have them read again before they are next relied on, in this process."""
+        for key in owner_keys:
+            self._known.pop((tenant, key), None)
+
+
+def _serves(organizer: Organizer, now: datetime) -> bool:
+    return (
+        organizer.id is not None
+        and organizer.has_teams
+        and timedelta() <= now - organizer.read_at < FRESH
+    )
+
+
+def _read(
+    graph: Graph, owners: Mapping[str, Person], now: datetime, seconds: float
+) -> dict[str, Organizer]:
+    users = _users(graph, owners, seconds)
+    ids = {key: user for key, user in users.items() if isinstance(user, tuple)}
+    asked = list(ids)
+    allowed = graph.run([read_providers(ids[key][0]) for key in asked], seconds) if asked else []
+    providers = dict(zip(asked, allowed, strict=True))
+    return {key: _organizer(key, users[key], providers.get(key), now) for key in owners}
+
+
+def _organizer(
+    key: str,
+    user: tuple[UserId, tuple[str, ...]] | RemoteError | None,
+    providers: Outcome,
+    now: datetime,
+) -> Organizer:
+    if isinstance(user, RemoteError):
+        return Organizer(key, None, (), "", now, problem=reason_of(user)[0])
+    if user is None:
+        return Organizer(key, None, (), "", now)
+    user_id, addresses = user
+    if isinstance(providers, NotFound):
+        return Organizer(key, user_id, addresses, "", now)  # no mailbox, so no Teams calendar
+    if isinstance(providers, RemoteError):
+        return Organizer(key, user_id, addresses, "", now, problem=reason_of(providers)[0])
+    return Organizer(key, user_id, addresses, providers_of(providers), now)
+
+
+def _users(
+    graph: Graph, owners: Mapping[str, Person], seconds: float
+) -> dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None]:
+    """Each owner's object id and addresses, None when nobody is found under any name."""
+    users: dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None] = {}
+    for ask in (_by_id, _by_principal_name, _by_mail):
+        left = {k: r for k, o in owners.items() if users.get(k) is None and (r := ask(o))}
+        if not left:
+            continue
+        outcomes = graph.run(list(left.values()), seconds)
+        for key, outcome in zip(left, outcomes, strict=True):
+            if isinstance(outcome, RemoteError):
+                users[key] = None if isinstance(outcome, NotFound | Refused) else outcome
+            else:
+                users[key] = user_of(outcome)
+    return {key: users.get(key) for key in owners}
+
+
+def _by_id(owner: Person) -> Request | None:
+    return read_user(owner.entra_id) if owner.entra_id else None
+
+
+def _by_principal_name(owner: Person) -> Request | None:
+    return read_user(owner.email.strip()) if owner.email.strip() else None
+
+
+def _by_mail(owner: Person) -> Request | None:
+    return find_user_by_mail(owner.email.strip()) if owner.email.strip() else None

@@ -1,0 +1,85 @@
+"""Doing something for every tenant so that none waits for another's trouble."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from shared.errors import ConnectorError
+from shared.model import Tenant, TenantId
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+_busy: set[tuple[str, TenantId]] = set()
+_lock = threading.Lock()
+
+
+def each_tenant(
+    what: str,
+    tenants: Sequence[Tenant],
+    work: Callable[[Tenant], dict[str, Any]],
+    wait_s: float,
+    wrap: Callable[[Callable[[], None]], Callable[[], None]] = lambda run: run,
+) -> dict[str, dict[str, Any]]:
+    """*work*'s counts by tenant. A tenant that fails has an ``error``, and stops no other.
+
+    Waits *wait_s* at most: who takes longer goes on in a thread of its own, has ``unfinished``
+    here, and is passed over (``busy``) by the next run of *what* in this process while it does.
+    """
+    counts: dict[str, dict[str, Any]] = {}
+    turns = threading.Semaphore(AT_ONCE)
+    futures: dict[TenantId, Future[dict[str, Any]]] = {}
+    for tenant in tenants:
+        with _lock:
+            if (what, tenant.id) in _busy:
+                counts[tenant.id] = {"busy": True}
+                continue
+            _busy.add((what, tenant.id))
+        future: Future[dict[str, Any]] = Future()
+        futures[tenant.id] = future
+        run = wrap(partial(_run, what, tenant, work, future, turns))
+        threading.Thread(target=run, name=f"{what}-{tenant.id}", daemon=True).start()
+    end = time.monotonic() + wait_s
+    for tenant_id, future in futures.items():
+        try:
+            counts[tenant_id] = future.result(timeout=max(0.0, end - time.monotonic()))
+        except TimeoutError:
+            counts[tenant_id] = {"unfinished": True}
+    return counts
+
+
+def _run(
+    what: str,
+    tenant: Tenant,
+    work: Callable[[Tenant], dict[str, Any]],
+    future: Future[dict[str, Any]],
+    turns: threading.Semaphore,
+) -> None:
+    try:
+        with turns:
+            future.set_result(work(tenant))
+    except ConnectorError as error:
+        log.warning(
+            "tenant_run.failed", extra={"tenant": tenant.id, "run": what, "why": str(error)}
+        )
+        future.set_result({"error": type(error).__name__})
+    except Exception as error:
+        log.exception("tenant_run.crashed", extra={"tenant": tenant.id, "run": what})
+        future.set_result({"error": type(error).__name__})
+    finally:
+        with _lock:
+            _busy.discard((what, tenant.id))
+
+
+def outcome_of(counts: dict[str, dict[str, Any]]) -> str:
+    """A run's outcome from its tenants' counts."""
+    bad = [one for one in counts.values() if one.keys() & {"error", "unfinished", "busy"}]
+    if not bad:
+        return "done"
+    return "partial" if len(bad) < len(counts) else "failed"

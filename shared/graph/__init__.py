@@ -1,0 +1,1 @@
+"""Microsoft Graph: ``protocol`` and ``reports`` speak, ``client`` sends, ``tokens`` lets us in."""

@@ -1,0 +1,481 @@
+"""Graph's words for what we want, and ours for what it answers. No I/O, no clock.
+
+Every request carries ``Prefer: IdType="ImmutableId"``
+(https://learn.microsoft.com/graph/outlook-immutable-id). Times are sent in the tenant's zone and
+read in UTC, which Graph answers in unless asked otherwise
+(https://learn.microsoft.com/graph/api/user-post-events).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared import agenda
+from shared.errors import (
+    Broken,
+    Changed,
+    NotAllowed,
+    NotFound,
+    Refused,
+    RemoteError,
+    Throttled,
+)
+from shared.http import Answer, retry_after_s
+from shared.model import Booking, EventId, Person, Slot, Snapshot, UserId, fold
+from shared.scheduling import Changes, Gone, Guest, Seen, Shape, Unknown, View, invited, reason_of
+from shared.window import is_ambiguous, zone
+
+MARKER_ID = "String {6f2b9d1c-2f0e-4b6a-9a57-0d8a4c1e7b35} Name TeamsConnectorComponent"
+"""The extended property that says an event is ours
+(https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get)."""
+
+TRANSACTIONS = uuid.UUID("3d0a2f4e-6c1b-5e0f-9b7e-1f0b7d2c9a11")
+
+CLOUDS = {
+    "global": ("https://login.microsoftonline.com", "https://graph.microsoft.com/v1.0"),
+    "usgov": ("https://login.microsoftonline.us", "https://graph.microsoft.us/v1.0"),
+    "usgov_dod": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us/v1.0"),
+    "china": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/v1.0"),
+}
+"""Sign-in host and Graph root by cloud (https://learn.microsoft.com/graph/deployments)."""
+
+EVENT_FIELDS = "subject,start,end,isCancelled,isOnlineMeeting,onlineMeeting,attendees,type,isAllDay"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A Graph request: *path* is below the root. *mailbox* is whose limits it counts against."""
+
+    method: str
+    path: str
+    mailbox: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+def stored_form(request: Request) -> dict[str, Any]:
+    """The request as JSON that ``request_from`` turns back into the very same bytes."""
+    return {
+        "method": request.method,
+        "path": request.path,
+        "mailbox": request.mailbox,
+        "headers": dict(request.headers),
+        "body": request.body,
+    }
+
+
+def request_from(stored: dict[str, Any]) -> Request:
+    return Request(**stored)
+
+
+def body_bytes(body: Any) -> bytes:
+    """The one serialization, so that a replay is byte for byte what was sent."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _headers(**more: str) -> dict[str, str]:
+    return {"Prefer": 'IdType="ImmutableId"', **more}
+
+
+def _path(text: str) -> str:
+    return quote(text, safe="")
+
+
+# -- people -------------------------------------------------------------------------------
+
+
+def read_user(name: str) -> Request:
+    """A user by object id or user principal name."""
+    fields = "id,userPrincipalName,mail"
+    return Request("GET", f"/users/{_path(name)}?$select={fields}", headers=_headers())
+
+
+def find_user_by_mail(address: str) -> Request:
+    where = quote(f"mail eq '{_literal(address)}'", safe="'")
+    fields = "id,userPrincipalName,mail"
+    return Request("GET", f"/users?$filter={where}&$select={fields}", headers=_headers())
+
+
+def read_providers(user: UserId) -> Request:
+    """Whether the default calendar allows Teams meetings
+    (https://learn.microsoft.com/graph/outlook-calendar-online-meetings)."""
+    path = f"/users/{_path(user)}/calendar?$select=allowedOnlineMeetingProviders"
+    return Request("GET", path, str(user), _headers())
+
+
+def user_of(body: Any) -> tuple[UserId, tuple[str, ...]] | None:
+    """A user's object id and addresses, from one user or the first of a list."""
+    if isinstance(body, dict) and isinstance(body.get("value"), list):
+        body = next(iter(body["value"]), None)
+    if not isinstance(body, dict) or not body.get("id"):
+        return None
+    named = [str(body.get(name) or "") for name in ("mail", "userPrincipalName")]
+    return UserId(str(body["id"])), tuple(dict.fromkeys(filter(None, named)))
+
+
+def providers_of(body: Any) -> str:
+    """The allowed providers as one comparable text."""
+    allowed = body.get("allowedOnlineMeetingProviders") if isinstance(body, dict) else None
+    return ",".join(sorted(str(one) for one in allowed or ()))
+
+
+# -- events -------------------------------------------------------------------------------
+
+
+def marker(deployment: str, tenant: str, key: str, generation: int) -> str:
+    return f"{deployment}/{tenant}/{key}/{generation}"
+
+
+def transaction_id(deployment: str, tenant: str, key: str, generation: int) -> str:
+    """Makes a repeated create the same create
+    (https://learn.microsoft.com/graph/api/resources/event)."""
+    return str(uuid.uuid5(TRANSACTIONS, marker(deployment, tenant, key, generation)))
+
+
+def create_event(
+    saved: Snapshot, booking: Booking, deployment: str, tenant: str, key: str
+) -> Request:
+    """The exact create: subject, agenda, times, people, Teams, marker."""
+    body = {
+        "subject": saved.name,
+        "body": {
+            "contentType": "html",
+            "content": agenda.marked(saved.description, saved.description_is_html),
+        },
+        "start": _graph_time(booking.slot.start, booking.zone),
+        "end": _graph_time(booking.slot.end, booking.zone),
+        "attendees": [_attendee(p) for p in invited(saved, booking.organizer_addresses)],
+        "isOnlineMeeting": True,
+        "onlineMeetingProvider": "teamsForBusiness",
+        "allowNewTimeProposals": False,
+        "transactionId": transaction_id(deployment, tenant, key, booking.generation),
+        "singleValueExtendedProperties": [
+            {"id": MARKER_ID, "value": marker(deployment, tenant, key, booking.generation)}
+        ],
+    }
+    path = f"/users/{_path(booking.organizer)}/events"
+    return Request("POST", path, str(booking.organizer), _headers(), body)
+
+
+def read_event(user: UserId, event: EventId, *, with_body: bool = False) -> Request:
+    fields = EVENT_FIELDS + (",body" if with_body else "")
+    path = f"/users/{_path(user)}/events/{_path(event)}?$select={fields}"
+    return Request("GET", path, str(user), _headers())
+
+
+def update_event(
+    saved: Snapshot, booking: Booking, changes: Changes, seen: Seen
+) -> tuple[Request, bool]:
+    """A PATCH that names only what changed, for the version that was read.
+
+    The second value tells that a new agenda found no place: our marks are not intact, so the body
+    is left alone, because a body without the Teams block ends the meeting
+    (https://learn.microsoft.com/graph/api/event-update).
+    """
+    body: dict[str, Any] = {}
+    agenda_kept = False
+    if changes.subject:
+        body["subject"] = saved.name
+    if changes.slot:
+        body["start"] = _graph_time(booking.slot.start, booking.zone)
+        body["end"] = _graph_time(booking.slot.end, booking.zone)
+    if changes.attendees:
+        body["attendees"] = _attendees(saved, booking, seen)
+    if changes.agenda:
+        ours = agenda.marked(saved.description, saved.description_is_html)
+        content = agenda.replace(seen.body, ours) if seen.body is not None else None
+        agenda_kept = content is None
+        if content is not None:
+            body["body"] = {"contentType": "html", "content": content}
+    headers = _headers(**{"If-Match": seen.change_key}) if seen.change_key else _headers()
+    path = f"/users/{_path(booking.organizer)}/events/{_path(booking.event_id)}"
+    return Request("PATCH", path, str(booking.organizer), headers, body), agenda_kept
+
+
+def _attendees(saved: Snapshot, booking: Booking, seen: Seen) -> list[dict[str, Any]]:
+    """Whom we want, and the guests the tutor added; not whom we invited and want no more."""
+    wanted = invited(saved, booking.organizer_addresses)
+    wanted_addresses = {fold(person.email) for person in wanted}
+    ours = set(booking.teams_attendees) | wanted_addresses
+    withdrawn = set(seen_ours(booking)) - wanted_addresses
+    guests = [
+        {"type": "required", "emailAddress": {"address": g.address, "name": g.name}}
+        for g in seen.guests
+        if fold(g.address) not in ours and fold(g.address) not in withdrawn
+    ]
+    return [*(_attendee(person) for person in wanted), *guests]
+
+
+def seen_ours(booking: Booking) -> tuple[str, ...]:
+    """Addresses we put on the event, as we wrote them and as Teams showed them."""
+    return (*booking.teams_attendees, *booking.attendees)
+
+
+def cancel_event(booking: Booking, comment: str) -> Request:
+    """Cancels and tells the attendees (https://learn.microsoft.com/graph/api/event-cancel).
+
+    The parameter is ``Comment`` in the published metadata and ``comment`` in the article's table;
+    Graph takes the former.
+    """
+    return cancel_stray(booking.organizer, booking.event_id, comment)
+
+
+def cancel_stray(user: UserId, event: EventId, comment: str) -> Request:
+    path = f"/users/{_path(user)}/events/{_path(event)}/cancel"
+    return Request("POST", path, str(user), _headers(), {"Comment": comment})
+
+
+def delete_event(booking: Booking) -> Request:
+    path = f"/users/{_path(booking.organizer)}/events/{_path(booking.event_id)}"
+    return Request("DELETE", path, str(booking.organizer), _headers())
+
+
+def find_by_marker(user: UserId, value: str) -> Request:
+    where = (
+        f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARKER_ID}'"
+        f" and ep/value eq '{_literal(value)}')"
+    )
+    return _list(user, where)
+
+
+def our_events(user: UserId, prefix: str, since: datetime | None, *, ordered: bool) -> Request:
+    """Our events of a calendar; only from *since* on, or latest first, where Graph can do that."""
+    where = (
+        f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARKER_ID}'"
+        f" and startswith(ep/value,'{_literal(prefix)}'))"
+    )
+    if since and not ordered:
+        where += f" and start/dateTime ge '{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+    return _list(user, where, "&$orderby=start/dateTime%20desc" if ordered else "")
+
+
+def _list(user: UserId, where: str, more: str = "") -> Request:
+    expand = quote(f"singleValueExtendedProperties($filter=id eq '{MARKER_ID}')", safe="()$='")
+    path = (
+        f"/users/{_path(user)}/events?$filter={quote(where, safe=chr(39) + '()/:,')}"
+        f"&$select={EVENT_FIELDS}&$expand={expand}&$top=50{more}"
+    )
+    return Request("GET", path, str(user), _headers())
+
+
+def marker_of(event: Any) -> str:
+    """The marker an expanded event carries, "" for none."""
+    for one in event.get("singleValueExtendedProperties") or ():
+        if one.get("id") == MARKER_ID:
+            return str(one.get("value") or "")
+    return ""
+
+
+def view_of(event: Any) -> View:
+    """An event as Graph tells it, as ours. Raises ``Broken`` for one without id or times."""
+    try:
+        if event.get("isCancelled"):
+            return Gone()
+        link = (event.get("onlineMeeting") or {}).get("joinUrl")
+        single = event.get("type") in (None, "singleInstance") and not event.get("isAllDay")
+        body = event.get("body")
+        return Seen(
+            event_id=EventId(str(event["id"])),
+            change_key=str(event.get("@odata.etag") or ""),
+            slot=Slot(_instant(event["start"]), _instant(event["end"])),
+            subject=str(event.get("subject") or ""),
+            guests=tuple(_guest(one) for one in event.get("attendees") or ()),
+            online=bool(event.get("isOnlineMeeting")),
+            join_url=str(link or ""),
+            shape=Shape.SINGLE if single else Shape.OTHER,
+            body=str(body.get("content") or "") if isinstance(body, dict) else None,
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Broken("graph", "unreadable_event", type(error).__name__) from error
+
+
+def view_of_error(error: RemoteError) -> View:
+    """What an answer to a read tells of the event (the law, rule 14)."""
+    if isinstance(error, NotFound) and error.code == "ErrorItemNotFound":
+        return Gone()
+    return Unknown(reason_of(error)[0])
+
+
+def _guest(one: Any) -> Guest:
+    address = one.get("emailAddress") or {}
+    status = one.get("status") or {}
+    return Guest(
+        str(address.get("address") or ""),
+        str(address.get("name") or ""),
+        str(status.get("response") or "none"),
+    )
+
+
+def _attendee(person: Person) -> dict[str, Any]:
+    return {
+        "type": "required",
+        "emailAddress": {"address": person.email.strip(), "name": person.name},
+    }
+
+
+def _graph_time(moment: datetime, zone_name: str) -> dict[str, str]:
+    """Wall time in the tenant's zone; in the hour that autumn repeats, UTC (the law, rule 7)."""
+    if is_ambiguous(moment, zone_name):
+        return {"dateTime": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}", "timeZone": "UTC"}
+    local = moment.astimezone(zone(zone_name))
+    return {"dateTime": f"{local:%Y-%m-%dT%H:%M:%S}", "timeZone": zone_name}
+
+
+_FRACTION = re.compile(r"\.\d*$")
+
+
+def _instant(when: Any) -> datetime:
+    """``{"dateTime": "2019-11-20T13:00:00.0000000", "timeZone": "UTC"}`` as an instant."""
+    local = datetime.fromisoformat(_FRACTION.sub("", str(when["dateTime"]).rstrip("Z")))
+    name = str(when.get("timeZone") or "UTC")
+    try:
+        return local.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(name) from error
+
+
+def _literal(text: str) -> str:
+    """A string inside an OData literal: quotes are doubled."""
+    return text.replace("'", "''")
+
+
+# -- online meetings ----------------------------------------------------------------------
+
+
+def find_meeting(user: UserId, join_url: str) -> Request:
+    """The online meeting behind a link, quoted exactly as Graph gave it
+    (https://learn.microsoft.com/graph/api/onlinemeeting-get)."""
+    where = quote(f"JoinWebUrl eq '{_literal(join_url)}'", safe="'")
+    return Request("GET", f"/users/{_path(user)}/onlineMeetings?$filter={where}")
+
+
+def list_reports(user: UserId, meeting: str) -> Request:
+    """One report per session; their records are not in the list
+    (https://learn.microsoft.com/graph/api/meetingattendancereport-list)."""
+    path = f"/users/{_path(user)}/onlineMeetings/{_path(meeting)}/attendanceReports"
+    return Request("GET", path)
+
+
+def read_report(user: UserId, meeting: str, report: str) -> Request:
+    request = list_reports(user, meeting)
+    return Request("GET", f"{request.path}/{_path(report)}?$expand=attendanceRecords")
+
+
+def list_records(user: UserId, meeting: str, report: str) -> Request:
+    request = list_reports(user, meeting)
+    return Request("GET", f"{request.path}/{_path(report)}/attendanceRecords")
+
+
+def no_such_meeting(error: RemoteError) -> bool:
+    """Whether a look-up by link found no meeting. The codes are the same for other things, so
+    the messages' numbers tell: 3004 app-only, 1026 as seen with delegated access."""
+    return isinstance(error, NotFound) or (
+        isinstance(error, Refused) and error.message.startswith("1026")
+    )
+
+
+# -- answers ------------------------------------------------------------------------------
+
+
+def decipher(answer: Answer, now_s: float) -> Any:
+    """The answer's JSON, or the error it means.
+
+    Branches on status and ``error.code``, never on messages
+    (https://learn.microsoft.com/graph/errors).
+    """
+    if 200 <= answer.status < 300:
+        return answer.json()
+    code, message, request_id = _error(answer)
+    wait_s = retry_after_s(answer.headers, now_s)
+    wait = None if wait_s is None else timedelta(seconds=wait_s)
+    status = answer.status
+    if status in (429, 424):  # a throttled batch has been seen to answer 424
+        raise Throttled("graph", code, message, request_id, wait)
+    if status in (401, 403):
+        raise NotAllowed("graph", code, message, request_id)
+    if status in (404, 410):
+        raise NotFound("graph", code, message, request_id)
+    if status == 412:
+        raise Changed("graph", code, message, request_id)
+    if "DuplicateTransactionId" in code:
+        raise Refused("graph", "ErrorDuplicateTransactionId", message, request_id)
+    if status >= 500 or status in (408, 409, 423) or status < 400:
+        raise Broken("graph", code, message, request_id, wait)
+    raise Refused("graph", code, message, request_id)
+
+
+def _error(answer: Answer) -> tuple[str, str, str]:
+    body = answer.json()
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return f"http_{answer.status}", "", answer.headers.get("request-id", "")
+    code = str(error.get("code") or f"http_{answer.status}")
+    inner = error.get("innerError") or error.get("innererror") or {}
+    request_id = answer.headers.get("request-id") or str(
+        inner.get("request-id", "") if isinstance(inner, dict) else ""
+    )
+    return code, _short(str(error.get("message") or "")), request_id
+
+
+_ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+
+
+def _short(message: str) -> str:
+    """A message fit for a log: short, and without addresses."""
+    return _ADDRESS.sub("(address)", message)[:200]
+
+
+def pages(body: Any) -> tuple[list[Any], str]:
+    """A list answer's items, and where the next page is ("" at the end)."""
+    if not isinstance(body, dict) or not isinstance(body.get("value"), list):
+        raise Broken("graph", "unreadable_list")
+    return body["value"], str(body.get("@odata.nextLink") or "")
+
+
+# -- batches ------------------------------------------------------------------------------
+
+BATCH = 20
+"""https://learn.microsoft.com/graph/json-batching"""
+
+
+def batch_body(requests: Iterable[Request]) -> Any:
+    items = []
+    for n, request in enumerate(requests):
+        item: dict[str, Any] = {
+            "id": str(n + 1),
+            "method": request.method,
+            "url": request.path,
+            "headers": dict(request.headers),
+        }
+        if request.body is not None:
+            item["body"] = request.body
+            item["headers"]["Content-Type"] = "application/json"
+        items.append(item)
+    return {"requests": items}
+
+
+def batch_answers(body: Any, count: int) -> list[Answer]:
+    """The items' answers in the order they were asked, whatever order Graph gave them in.
+
+    An item that is not answered counts as no answer: 504, which may have been carried out.
+    """
+    answers = [Answer(504)] * count
+    for item in body.get("responses") or () if isinstance(body, dict) else ():
+        try:
+            place = int(item["id"]) - 1
+            headers = {str(k).lower(): str(v) for k, v in (item.get("headers") or {}).items()}
+            content = item.get("body")
+            raw = b"" if content is None else json.dumps(content).encode()
+            if 0 <= place < count:
+                answers[place] = Answer(int(item["status"]), headers, raw)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            continue
+    return answers

@@ -1,0 +1,122 @@
+"""Tokens for Graph, one msal client per tenant for the process's life: the one file naming msal.
+
+The credential, best first: a managed identity that the app registration trusts (a federated
+credential, https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity),
+a certificate, a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.config import Settings
+from shared.errors import Broken, NotAllowed
+from shared.graph.protocol import CLOUDS
+
+_AUDIENCES = {
+    "global": "api://AzureADTokenExchange",
+    "usgov": "api://AzureADTokenExchangeUSGov",
+    "usgov_dod": "api://AzureADTokenExchangeUSGov",
+    "china": "api://AzureADTokenExchangeChina",
+}
+_CODE = re.compile(r"AADSTS\d+")
+TIMEOUT_S = 10
+
+
+class Tokens:
+    """Gives Graph tokens for any customer's tenant; msal keeps them until they near their end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+        self._identity: Any = None
+
+    def get(self, entra_tenant: str, cloud: str, *, fresh: bool = False) -> str:
+        """A token for the tenant's Graph.
+
+        *fresh* forgets the kept one first: Graph has been seen to refuse valid tokens.
+        Raises NotAllowed when Entra says no (``code`` is its AADSTS code), Broken when it does not
+        answer properly.
+        """
+        # An override of the endpoints replaces where requests go, not what they are for.
+        parts = urlsplit(CLOUDS[cloud][1])
+        scope = f"{parts.scheme}://{parts.netloc}/.default"
+        try:
+            client = self._client(entra_tenant, cloud)
+            if fresh:
+                client.remove_tokens_for_client()
+            result = client.acquire_token_for_client(scopes=[scope])
+        except NotAllowed:
+            raise
+        except ValueError as error:
+            # msal says so when the tenant's OpenID configuration is refused.
+            raise _refusal(str(error)) from None
+        except Exception as error:
+            raise Broken("entra", "no_answer", type(error).__name__) from error
+        if "access_token" in result:
+            return str(result["access_token"])
+        described = str(result.get("error_description") or "")
+        if result.get("error") in ("temporarily_unavailable", "server_error"):
+            raise Broken("entra", str(result["error"]))
+        raise _refusal(described or str(result.get("error") or ""))
+
+    def _client(self, entra_tenant: str, cloud: str) -> Any:
+        with self._lock:
+            known = self._clients.get((entra_tenant, cloud))
+        if known:
+            return known
+        import msal
+
+        host = self._settings.entra_authority_host or CLOUDS[cloud][0]
+        client = msal.ConfidentialClientApplication(
+            self._settings.client_id,
+            authority=f"{host}/{entra_tenant}",
+            client_credential=self._credential(cloud),
+            instance_discovery=False if self._settings.entra_authority_host else None,
+            timeout=TIMEOUT_S,
+        )
+        with self._lock:
+            return self._clients.setdefault((entra_tenant, cloud), client)
+
+    def _credential(self, cloud: str) -> Any:
+        settings = self._settings
+        if settings.identity_client_id:
+            return {"client_assertion": lambda: self._assertion(_AUDIENCES[cloud])}
+        if settings.certificate_path:
+            return _certificate(Path(settings.certificate_path))
+        return settings.client_secret
+
+    def _assertion(self, audience: str) -> str:
+        """The managed identity's own token, by which it speaks for the app registration."""
+        import msal
+        import requests
+
+        with self._lock:
+            if self._identity is None:
+                self._identity = msal.ManagedIdentityClient(
+                    msal.UserAssignedManagedIdentity(client_id=self._settings.identity_client_id),
+                    http_client=requests.Session(),
+                )
+        result = self._identity.acquire_token_for_client(resource=audience)
+        if "access_token" not in result:
+            raise NotAllowed("entra", "managed_identity", str(result.get("error") or ""))
+        return str(result["access_token"])
+
+
+def _certificate(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() in (".pfx", ".p12"):
+        return {"private_key_pfx_path": str(path)}
+    pem = path.read_text(encoding="ascii")
+    return {"private_key": pem, "public_certificate": pem}
+
+
+def _refusal(described: str) -> NotAllowed | Broken:
+    found = _CODE.search(described)
+    if found:
+        return NotAllowed("entra", found.group())
+    return Broken("entra", "unclear", described[:80])

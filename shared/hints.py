@@ -1,0 +1,100 @@
+"""What cannot wait for the next sweep, in one small partition that the catch-up reads whole.
+
+A hint only says where to look; losing one costs time, never work. Each thing has one row at most,
+so that an idle catch-up reads one page however many tenants there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared import codec
+from shared.errors import Stale
+from shared.keys import ComponentKey
+from shared.lms.outbox import pause_after
+from shared.model import TenantId
+from shared.ports import Ports
+from shared.table import rows
+
+HINTS = "hints"
+LEASE = timedelta(minutes=2)
+COMPONENT, OPEN, SWEEP, CHANGED, VERIFY = "component", "open", "sweep", "changed", "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Look at *what* of *tenant* from *at* on.
+
+    *kind*: ``component`` (a key), ``open`` (the tenant's unfinished business), ``sweep`` (all of
+    the tenant), ``changed`` (an event that Graph says changed: mailbox and event id), ``verify``
+    (a key, because a person asked).
+    """
+
+    kind: str
+    tenant: TenantId
+    what: str
+    at: datetime
+    tries: int = 0
+
+    @property
+    def key(self) -> str:
+        what = hashlib.sha256(self.what.encode()).hexdigest()[:32] if self.what else ""
+        return f"{self.kind}|{self.tenant}|{what}"
+
+
+def leave(ports: Ports, hints: Iterable[Hint]) -> None:
+    """Write hints; one that stands already is put anew."""
+    unique = {hint.key: hint for hint in hints}
+    ports.store.put(HINTS, list(unique.items()))
+
+
+def later(
+    kind: str,
+    tenant: TenantId,
+    what: str,
+    now: datetime,
+    tries: int = 0,
+    least: timedelta | None = None,
+) -> Hint:
+    """A hint for after the pause that *tries* failures call for, with jitter."""
+    pause = max(pause_after(tries), least or timedelta())
+    jitter = 1 + random.uniform(0, 0.1)  # noqa: S311 - spreads load, guards nothing
+    return Hint(kind, tenant, what, now + pause * jitter, tries)
+
+
+def component_hint(tenant: TenantId, key: ComponentKey, now: datetime) -> Hint:
+    return later(COMPONENT, tenant, str(key), now)
+
+
+def take_due(ports: Ports, now: datetime) -> list[tuple[Hint, str]]:
+    """Hints whose time has come, each put off by a lease so that no other run takes it too."""
+    taken = []
+    for row in rows(ports.store.table, HINTS, "", "\x7f"):
+        hint = codec.loads(Hint, row.text)
+        if hint.at > now:
+            continue
+        lease = replace(hint, at=now + LEASE)
+        try:
+            etag = ports.store.replace(HINTS, row.key, lease, row.etag)
+        except Stale:
+            continue
+        taken.append((hint, etag))
+    return taken
+
+
+def done(ports: Ports, taken: Iterable[tuple[Hint, str]]) -> None:
+    """Drop hints that were followed, but for those put anew meanwhile."""
+    for hint, etag in taken:
+        try:
+            ports.store.delete(HINTS, hint.key, etag)
+        except Stale:
+            continue
+
+
+def put_off(ports: Ports, hint: Hint, now: datetime) -> None:
+    """Look again after the next longer pause."""
+    leave(ports, [later(hint.kind, hint.tenant, hint.what, now, hint.tries + 1)])

@@ -1,0 +1,1 @@
+"""The customer's LMS, which we only ever tell things."""

@@ -1,0 +1,97 @@
+"""Telling the LMS: signed, over https, to a public address, with a deadline."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared import codec, signing
+from shared.callback_address import resolve_public
+from shared.errors import Broken, Refused
+from shared.http import Answer, Call, Send, retry_after_s
+from shared.lms.outbox import Delivery, Fate, fate_of, message
+from shared.model import LmsEvent, Tenant
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 10.0
+ANSWER_LIMIT = 4096
+
+
+def look_up(host: str) -> list[str]:
+    """A host's addresses, as the machine resolves them. Raises OSError."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
+
+
+class Lms:
+    """Sends events to tenants' callbacks.
+
+    Args:
+        send: Transport; answers or raises Broken.
+        masters: Signing keys, newest first.
+        allowed_hosts: Callback hosts that need not be public.
+        lookup: Host name to addresses.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        masters: Sequence[str],
+        allowed_hosts: Sequence[str] = (),
+        lookup: Callable[[str], list[str]] = look_up,
+    ) -> None:
+        self._send = send
+        self._masters = masters
+        self._allowed = allowed_hosts
+        self._lookup = lookup
+
+    def deliver(
+        self, tenant: Tenant, event: LmsEvent, now: datetime, timeout_s: float = TIMEOUT_S
+    ) -> Delivery:
+        """Try one event once."""
+        try:
+            answer = self.post(tenant, event.id, message(event), now, timeout_s)
+        except (Broken, Refused) as error:
+            log.warning(
+                "lms_event.unreached",
+                extra={"tenant": tenant.id, "type": event.type, "why": error.code},
+            )
+            return Delivery(event.id, Fate.UNREACHED)
+        fate = fate_of(answer.status)
+        if fate is not Fate.TAKEN:
+            log.warning(
+                "lms_event.refused",
+                extra={"tenant": tenant.id, "type": event.type, "status": answer.status},
+            )
+        wait_s = retry_after_s(answer.headers, now.timestamp())
+        wait = None if wait_s is None else timedelta(seconds=wait_s)
+        return Delivery(event.id, fate, answer.status, wait)
+
+    def ping(self, tenant: Tenant, ping_id: str, now: datetime) -> Answer:
+        """Send ``connector.ping``. Raises Broken, or Refused when the address is not public."""
+        ping = {"type": "connector.ping", "timestamp": codec.instant(now), "data": {}}
+        return self.post(tenant, ping_id, ping, now, TIMEOUT_S)
+
+    def post(
+        self, tenant: Tenant, webhook_id: str, content: Any, now: datetime, timeout_s: float
+    ) -> Answer:
+        """Post signed JSON to the tenant's callback.
+
+        Raises Broken when nothing was answered, Refused when the address is not public.
+        """
+        # Looked up anew each time: a name that was public may point inside by now.
+        resolve_public(urlsplit(tenant.callback_url).hostname or "", self._allowed, self._lookup)
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        secrets = signing.valid_secrets(
+            self._masters, tenant.id, signing.Direction.OUTBOUND, tenant.secrets, now
+        )
+        headers = {
+            "Content-Type": "application/json",
+            **signing.sign(secrets, webhook_id, now, body),
+        }
+        return self._send(Call("POST", tenant.callback_url, headers, body, timeout_s))

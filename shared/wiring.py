@@ -1,0 +1,80 @@
+"""The ports of this process, made when first asked for: no network at import."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from datetime import UTC, datetime
+
+from shared.calendars import Calendars
+from shared.config import Settings
+from shared.directory import Directory
+from shared.errors import Stale
+from shared.graph.client import Graph, MailboxLimits
+from shared.graph.protocol import CLOUDS
+from shared.graph.tokens import Tokens
+from shared.http import sender
+from shared.lms.client import ANSWER_LIMIT, Lms
+from shared.model import Tenant
+from shared.ports import Ports
+from shared.store import Store
+from shared.table import open_table
+from shared.telemetry import quieten
+from shared.tenants import Tenants
+
+_lock = threading.Lock()
+_ports: Ports | None = None
+
+
+def ports() -> Ports:
+    """Raises ConfigError when the settings cannot be used, Unavailable without a table."""
+    global _ports  # noqa: PLW0603 - one set of connections per process is the point
+    with _lock:
+        if _ports is None:
+            quieten()
+            _ports = make_ports(Settings.from_env(os.environ))
+        return _ports
+
+
+def make_ports(settings: Settings) -> Ports:
+    """Connects nothing yet but the table."""
+    store = Store(open_table(settings))
+    tokens, limits, send = Tokens(settings), MailboxLimits(), sender("graph")
+
+    def graph(tenant: Tenant) -> Graph:
+        base = settings.graph_base_url or CLOUDS[tenant.cloud][1]
+        return Graph(
+            send,
+            base,
+            lambda fresh: tokens.get(tenant.entra_tenant_id, tenant.cloud, fresh=fresh),
+            limits,
+        )
+
+    return Ports(
+        settings=settings,
+        store=store,
+        tenants=Tenants(store),
+        directory=Directory(store),
+        calendars=Calendars(),
+        graph=graph,
+        lms=Lms(
+            sender("lms", ANSWER_LIMIT), settings.signing_keys, settings.callback_allowed_hosts
+        ),
+        deployment=settings.deployment_id or deployment_name(store),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def deployment_name(store: Store) -> str:
+    """This deployment's name in markers: made once, stored by insert; who loses the race reads."""
+    held = store.read("deployment", "name", str)
+    if held:
+        return held.value
+    name = uuid.uuid4().hex[:12]
+    try:
+        store.insert("deployment", "name", name)
+    except Stale:
+        held = store.read("deployment", "name", str)
+        return held.value if held else name
+    return name
