@@ -1,0 +1,1 @@
+"""The deployment: templates, their parameters, the guide, and the backup beside them."""
