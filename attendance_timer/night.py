@@ -49,8 +49,7 @@ def night_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
             told = deliver(ports, tenant, works, LMS_S)
             reached = told.reached
             total["told"] += told.taken
-        if any(work.record.owes for work in works):
-            hints.leave(ports, [hints.later(hints.OPEN, tenant.id, "", ports.clock())])
+        hints.leave_open(ports, tenant.id, (work.record for work in works))
     log.info(
         "tenant_night.finished",
         extra={"tenant": tenant.id, "counts": dict(total), "duration_s": time.monotonic() - began},

@@ -6,7 +6,7 @@ Each function answers one call: values in, a ``Reply`` out. Raises Invalid, Stal
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -40,7 +40,7 @@ def put_tenant(ports: Ports, tenant_id: str, body: bytes, content_type: str | No
     if not contract.is_tenant_id(tenant_id):
         raise contract.refusal(
             "invalid",
-            (Fault("#", "tenant_id", "A tenant id matches [a-z0-9][a-z0-9-]{0,62}."),),
+            (Fault("#", "bad_tenant_id", "A tenant id matches [a-z0-9][a-z0-9-]{0,62}."),),
         )
     key = TenantId(tenant_id)
     held = ports.store.tenant(key)
@@ -125,6 +125,8 @@ def adopt(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
 
 # -- components ---------------------------------------------------------------------------
 
+_COMPONENT_ROW = re.compile(r"component\|[ -~]+")
+
 
 def list_components(ports: Ports, tenant_id: str, query: Mapping[str, str]) -> Reply:
     """A page of components as they stand, filtered."""
@@ -134,15 +136,15 @@ def list_components(ports: Ports, tenant_id: str, query: Mapping[str, str]) -> R
         stored = ports.store.get(tenant.id, component_key(ComponentId(wanted["id"])))
         found, after = [stored] if stored else [], ""
     else:
-        found, after = ports.store.components(tenant.id, _cursor(query.get("next", "")))
+        after = _cursor(query.get("next", ""), _COMPONENT_ROW)
+        found, after = ports.store.components(tenant.id, after)
     items = [
         state_json(stored.record, tenant, now)
         for stored in found
         if _is_between(stored.record, tenant, wanted)
     ]
     items = [item for item in items if _passes(item, wanted)]
-    link = base64.urlsafe_b64encode(after.encode()).decode() if after else None
-    return Reply(200, {"items": items, "next": link})
+    return Reply(200, {"items": items, "next": _link(after)})
 
 
 def _filter(query: Mapping[str, str]) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _filter(query: Mapping[str, str]) -> dict[str, Any]:
     }
     faults = []
     if wanted.get("state") and wanted["state"] not in {state.value for state in State}:
-        faults.append(Fault("#/state", "unknown", "There is no such state."))
+        faults.append(Fault("#/state", "unknown_value", "There is no such state."))
     for name in ("from", "to"):
         if query.get(name):
             day = contract.read_date(query[name])
@@ -181,15 +183,21 @@ def _passes(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _cursor(text: str) -> str:
+def _cursor(text: str, form: re.Pattern[str]) -> str:
+    """The row key in a ``next`` of ours; "" at the start. Raises Invalid for anything else."""
     try:
-        after = base64.urlsafe_b64decode(text.encode()).decode()
-    except (ValueError, binascii.Error):
+        after = base64.urlsafe_b64decode(text.encode()).decode("ascii")
+    except ValueError:
         after = "?"
-    if after and not after.startswith("component|"):
-        fault = Fault("#/next", "not_ours", "Hand back what the last answer's next held.")
+    if after and not form.fullmatch(after):
+        fault = Fault("#/next", "bad_cursor", "Hand back what the last answer's next held.")
         raise contract.refusal("invalid", (fault,))
     return after
+
+
+def _link(after: str) -> str | None:
+    """A row key as ``next``; None at the end."""
+    return base64.urlsafe_b64encode(after.encode()).decode() if after else None
 
 
 def get_component(ports: Ports, tenant_id: str, component_id: str) -> Reply:
@@ -234,8 +242,7 @@ def redeliver(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> 
         raise result
     work = Work(result, result.record)
     deliver(ports, tenant, [work], LMS_S)
-    if work.record.owes:
-        hints.leave(ports, [hints.later(hints.OPEN, tenant.id, "", now)])
+    hints.leave_open(ports, tenant.id, [work.record])
     return Reply(200, _whole(ports, tenant, work.record))
 
 
@@ -246,8 +253,7 @@ def reverify(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> R
     if _day_is_over(ports, tenant, work.record):
         verify(ports, tenant, [work], asked=True)
         deliver(ports, tenant, [work], LMS_S)
-    if work.record.owes:
-        hints.leave(ports, [hints.later(hints.OPEN, tenant.id, "", ports.clock())])
+    hints.leave_open(ports, tenant.id, [work.record])
     return Reply(200, _whole(ports, tenant, work.record))
 
 
@@ -283,8 +289,7 @@ def decide(ports: Ports, tenant_id: str, component_id: str, body: bytes) -> Repl
     decision = Decision.ACCEPT if said.accepted else Decision.REJECT
     carry_out_decision(ports, tenant, work, decision, said.participant, said.by, said.reason)
     deliver(ports, tenant, [work], LMS_S)
-    if work.record.owes:
-        hints.leave(ports, [hints.later(hints.OPEN, tenant.id, "", ports.clock())])
+    hints.leave_open(ports, tenant.id, [work.record])
     return Reply(200, _whole(ports, tenant, work.record))
 
 
@@ -296,16 +301,8 @@ def _work(stored: Stored) -> Work:
 
 
 def list_runs(ports: Ports, query: Mapping[str, str]) -> Reply:
-    after = query.get("next", "")
-    try:
-        after = base64.urlsafe_b64decode(after.encode()).decode()
-    except (ValueError, binascii.Error):
-        raise contract.refusal(
-            "invalid", (Fault("#/next", "not_ours", "Hand back what next held."),)
-        ) from None
-    found, more = runs.listed(ports, after)
-    link = base64.urlsafe_b64encode(more.encode()).decode() if more else None
-    return Reply(200, {"items": [runs.run_json(run) for run in found], "next": link})
+    found, more = runs.listed(ports, _cursor(query.get("next", ""), runs.KEY))
+    return Reply(200, {"items": [runs.run_json(run) for run in found], "next": _link(more)})
 
 
 # -- looking up ---------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def _do_now(ports: Ports, tenant: Tenant, work: Work, message: Message, end: flo
     try:
         reconciler.settle([work])
         left = end - time.monotonic()
-        if left > 1:
+        if left > 1 and not ports.lms.is_down(tenant.id, ports.clock()):
             deliver(ports, tenant, [work], left, min(CALLBACK_S, left))
         _leave_hints(ports, tenant, work)
     except ConnectorError as error:
@@ -171,10 +171,9 @@ def _leave_hints(ports: Ports, tenant: Tenant, work: Work) -> None:
     left = []
     if work.record.intent or passing:
         left.append(hints.component_hint(tenant.id, work.key, now))
-    if work.record.owes:
-        left.append(hints.later(hints.OPEN, tenant.id, "", now))
     if left:
         hints.leave(ports, left)
+    hints.leave_open(ports, tenant.id, [work.record])
 
 
 # -- batches ------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ what Teams says has changed."""
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +61,7 @@ def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
         for hint, _ in taken:
             hints.put_off(ports, hint, ports.clock())
         raise
-    _put_off(ports, tenant, taken, done)
+    _put_off(ports, tenant, taken, done, reached=not counts["unreached"])
     hints.done(ports, taken)  # but for those just put off: their rows are newer
     return dict(counts)
 
@@ -111,10 +110,11 @@ def _changed(ports: Ports, tenant: Tenant, changed: set[Any]) -> list[Work]:
     return works
 
 
-def _put_off(ports: Ports, tenant: Tenant, taken: Taken, works: Sequence[Work]) -> None:
+def _put_off(
+    ports: Ports, tenant: Tenant, taken: Taken, works: Sequence[Work], *, reached: bool
+) -> None:
     now = ports.clock()
     tries = {hint.key: hint.tries for hint, _ in taken}
-    waiting: Counter[str] = Counter()
     again = []
     for work in works:
         if unfinished(work):
@@ -122,8 +122,7 @@ def _put_off(ports: Ports, tenant: Tenant, taken: Taken, works: Sequence[Work]) 
             again.append(
                 hints.later(hint.kind, tenant.id, hint.what, now, tries.get(hint.key, -1) + 1)
             )
-        waiting["owed"] += work.record.owes
-    if waiting["owed"]:
-        hint = Hint(hints.OPEN, tenant.id, "", now)
-        again.append(hints.later(hints.OPEN, tenant.id, "", now, tries.get(hint.key, -1) + 1))
     hints.leave(ports, again)
+    vain = tries.get(Hint(hints.OPEN, tenant.id, "", now).key, -1) + 1
+    records = [work.record for work in works]
+    hints.leave_open(ports, tenant.id, records, None if reached else vain)

@@ -129,6 +129,7 @@ def work_through(
     done = act_on_vanished(ports, tenant, reconciler, done)
     told = deliver(ports, tenant, done, LMS_S)
     counts = Counter({"components": len(done), "told": told.taken, "untold": told.failed})
+    counts["unreached"] = int(not told.reached)
     for work in done:
         counts.update(_what_happened(before[work.key].booking, work.record.booking))
         state, code = state_of(work.record, tenant, ports.clock())
@@ -176,8 +177,7 @@ def _leave_hints(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> None:
     """What is left over comes back before the next sweep: few one by one, many as a whole."""
     now = ports.clock()
     left = [w for w in works if unfinished(w)]
-    if any(work.record.owes for work in works):
-        hints.leave(ports, [hints.later(hints.OPEN, tenant.id, "", now)])
+    hints.leave_open(ports, tenant.id, (work.record for work in works))
     if len(left) > PIECE:
         hints.leave(ports, [hints.later(hints.SWEEP, tenant.id, "", now)])
     elif left:

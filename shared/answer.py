@@ -39,6 +39,8 @@ def state_of(record: Record, tenant: Tenant, now: datetime) -> tuple[State, str 
 
 def _unwanted(record: Record, tenant: Tenant) -> tuple[State, str | None]:
     if record.booking or record.intent:
+        if record.problem and record.problem.final:
+            return State.FAILED, record.problem.code
         code = record.problem.code if record.problem else "cancelling"
         return State.PENDING, _held(tenant) or code
     saved = record.saved
@@ -84,10 +86,10 @@ def state_json(record: Record, tenant: Tenant, now: datetime) -> dict[str, Any]:
         "flags": sorted({flag.value for flag in _flags(record)}),
         "meeting": _meeting(record, zone),
         "attendance": _attendance(record),
+        "undelivered": [
+            {"id": event.id, "type": event.type, "parked": event.parked} for event in record.queue
+        ],
     }
-    parked = [{"id": e.id, "type": e.type, "parked": e.parked} for e in record.queue]
-    if parked:
-        answer["undelivered"] = parked
     return answer
 
 

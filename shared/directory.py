@@ -7,6 +7,7 @@ somebody may have mended it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -93,12 +94,18 @@ def _serves(organizer: Organizer, now: datetime) -> bool:
 def _read(
     graph: Graph, owners: Mapping[str, Person], now: datetime, seconds: float
 ) -> dict[str, Organizer]:
-    users = _users(graph, owners, seconds)
+    end = time.monotonic() + seconds
+    users = _users(graph, owners, end)
     ids = {key: user for key, user in users.items() if isinstance(user, tuple)}
     asked = list(ids)
-    allowed = graph.run([read_providers(ids[key][0]) for key in asked], seconds) if asked else []
+    reads = [read_providers(ids[key][0]) for key in asked]
+    allowed = graph.run(reads, _left(end)) if asked else []
     providers = dict(zip(asked, allowed, strict=True))
     return {key: _organizer(key, users[key], providers.get(key), now) for key in owners}
+
+
+def _left(end: float) -> float:
+    return max(0.5, end - time.monotonic())
 
 
 def _organizer(
@@ -120,7 +127,7 @@ def _organizer(
 
 
 def _users(
-    graph: Graph, owners: Mapping[str, Person], seconds: float
+    graph: Graph, owners: Mapping[str, Person], end: float
 ) -> dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None]:
     """Each owner's object id and addresses, None when nobody is found under any name."""
     users: dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None] = {}
@@ -128,7 +135,7 @@ def _users(
         left = {k: r for k, o in owners.items() if users.get(k) is None and (r := ask(o))}
         if not left:
             continue
-        outcomes = graph.run(list(left.values()), seconds)
+        outcomes = graph.run(list(left.values()), _left(end))
         for key, outcome in zip(left, outcomes, strict=True):
             if isinstance(outcome, RemoteError):
                 users[key] = None if isinstance(outcome, NotFound | Refused) else outcome

@@ -72,6 +72,8 @@ def _run(
     except Exception as error:
         log.exception("tenant_run.crashed", extra={"tenant": tenant.id, "run": what})
         future.set_result({"error": type(error).__name__})
+    except BaseException as error:  # noqa: BLE001 - raised where the run waits, not swallowed
+        future.set_exception(error)
     finally:
         with _lock:
             _busy.discard((what, tenant.id))

@@ -6,6 +6,7 @@ so that an idle catch-up reads one page however many tenants there are.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from shared.keys import ComponentKey
 from shared.lms.outbox import pause_after
 from shared.model import TenantId
 from shared.ports import Ports
+from shared.record import Record
 from shared.table import rows
 
 HINTS = "hints"
@@ -52,18 +54,36 @@ def leave(ports: Ports, hints: Iterable[Hint]) -> None:
     ports.store.put(HINTS, list(unique.items()))
 
 
-def later(
-    kind: str,
-    tenant: TenantId,
-    what: str,
-    now: datetime,
-    tries: int = 0,
-    least: timedelta | None = None,
-) -> Hint:
-    """A hint for after the pause that *tries* failures call for, with jitter."""
-    pause = max(pause_after(tries), least or timedelta())
-    jitter = 1 + random.uniform(0, 0.1)  # noqa: S311 - spreads load, guards nothing
-    return Hint(kind, tenant, what, now + pause * jitter, tries)
+def later(kind: str, tenant: TenantId, what: str, now: datetime, tries: int = 0) -> Hint:
+    """A hint for after the pause that *tries* failures call for, a little sooner by jitter."""
+    jitter = random.uniform(0.9, 1.0)  # noqa: S311 - spreads load, guards nothing
+    return Hint(kind, tenant, what, now + pause_after(tries) * jitter, tries)
+
+
+def leave_open(
+    ports: Ports, tenant: TenantId, records: Iterable[Record], tries: int | None = None
+) -> None:
+    """A hint for when the first event that waits for the LMS may be tried again, if any does.
+
+    There is one per tenant, timed by the events' own pauses, so nothing needs spreading. *tries*
+    tells how often the LMS was asked in vain by catch-ups: then one event asks after the pause
+    that calls for, and the rest waits. Without it a hint that stands already is let be, because a
+    new event must not shorten the pauses of an LMS that is down.
+    """
+    now = ports.clock()
+    turns = [
+        next((event.next_try or now + pause_after(0)) for event in record.queue if not event.parked)
+        for record in records
+        if record.owes
+    ]
+    if not turns:
+        return
+    if tries is not None:
+        leave(ports, [Hint(OPEN, tenant, "", now + pause_after(tries), tries)])
+        return
+    hint = Hint(OPEN, tenant, "", min(turns))
+    with contextlib.suppress(Stale):
+        ports.store.insert(HINTS, hint.key, hint)
 
 
 def component_hint(tenant: TenantId, key: ComponentKey, now: datetime) -> Hint:

@@ -6,20 +6,34 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from shared.errors import Broken
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+    from requests.adapters import HTTPAdapter
+
+MOST_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request not yet sent. *timeout_s* bounds the connecting and each wait for bytes."""
+    """A request not yet sent. *timeout_s* bounds the connecting and each wait for bytes.
+
+    *addresses* are where to connect, the first that lets us, whatever the host's name leads to by
+    then; certificate and ``Host`` are the name's all the same. Empty: the name is looked up.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     timeout_s: float = 30.0
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +65,13 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     and an answer's body is cut at *answer_limit* bytes.
     """
     import requests
-    from requests.adapters import HTTPAdapter
 
     session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_connections=64, pool_maxsize=64))
+    session.mount("https://", _adapter()(pool_connections=64, pool_maxsize=64))
 
     def send(call: Call) -> Answer:
         try:
-            with session.request(
-                call.method,
-                call.url,
-                data=call.body,
-                headers=dict(call.headers),
-                timeout=call.timeout_s,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with _answered(session, call) as response:
                 body = response.raw.read(answer_limit, decode_content=True)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
@@ -80,6 +85,78 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
             raise
 
     return send
+
+
+def _answered(session: Session, call: Call) -> Response:
+    """The answer by the first of the call's addresses that can be connected to."""
+    if not call.addresses:
+        return _sent(session, call, "", call.timeout_s)
+    addresses = call.addresses[:MOST_ADDRESSES]
+    # Together no longer than one connecting may take.
+    share_s = call.timeout_s / len(addresses)
+    for address in addresses[:-1]:
+        try:
+            return _sent(session, call, address, share_s)
+        except OSError as error:
+            if not _never_connected(error):
+                raise
+    return _sent(session, call, addresses[-1], share_s)
+
+
+def _sent(session: Session, call: Call, address: str, connect_s: float) -> Response:
+    import requests
+
+    request = requests.Request(call.method, call.url, dict(call.headers), data=call.body)
+    prepared = session.prepare_request(request)
+    verify = session.merge_environment_settings(prepared.url, {}, True, None, None)  # noqa: FBT003
+    if address:
+        _PINS[prepared] = address
+    return session.send(
+        prepared, timeout=(connect_s, call.timeout_s), allow_redirects=False, **verify
+    )
+
+
+def _never_connected(error: OSError) -> bool:
+    """Whether nothing was sent yet, so that another address may be tried."""
+    import requests
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+# Which address a request is to be sent to, handed past requests, which has no word for it. The
+# request itself is the key and gone when it was answered.
+_PINS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+@cache
+def _adapter() -> type[HTTPAdapter]:
+    """An adapter that connects where a request is pinned to. Its connections are pooled by
+    address and name, so none is ever shared with another name or an address nobody checked."""
+    from requests.adapters import HTTPAdapter
+
+    class Pinning(HTTPAdapter):
+        def build_connection_pool_key_attributes(
+            self, request: Any, verify: Any, cert: Any = None
+        ) -> tuple[dict[str, Any], dict[str, Any]]:
+            where, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+            address = _PINS.get(request)
+            if address:
+                name = str(where["host"]).strip("[]")
+                tls = {**tls, "assert_hostname": name, "server_hostname": name}
+                where = {**where, "host": f"[{address}]" if ":" in address else address}
+            return where, tls
+
+        def send(self, request: Any, *args: Any, **more: Any) -> Any:
+            if request in _PINS:
+                # Else it would be the address: urllib3 takes it from where it connects to.
+                request.headers["Host"] = urlsplit(request.url).netloc
+            return super().send(request, *args, **more)
+
+    return Pinning
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -143,26 +143,23 @@ class AttendanceSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """Which generation of derived webhook secrets a tenant uses.
+class Replaced:
+    """A generation of secrets that is current no more, and stays valid until *until*."""
 
-    *old* is the generation before, valid until *old_until*; None when it never rotated.
-    """
-
-    current: int = 1
-    old: int | None = None
-    old_until: datetime | None = None
+    generation: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Brake:
-    """Whether vanished events are acted on (the law, rule 14).
+class Secrets:
+    """Which generations of derived webhook secrets a tenant uses.
 
-    *pulled_at* is set while the brake holds; *released_at* is when a person last lifted it.
+    *replaced* are the ones before that may still be valid, latest first: several when it rotated
+    more than once within their time.
     """
 
-    pulled_at: datetime | None = None
-    released_at: datetime | None = None
+    current: int = 1
+    replaced: tuple[Replaced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +179,6 @@ class Tenant:
     change_notifications: bool
     retention_years: int
     secrets: Secrets = Secrets()
-    brake: Brake = Brake()
     created_at: datetime | None = None
 
 

@@ -36,6 +36,15 @@ REASONS = {
 }
 
 
+UNSEEN = frozenset(
+    {
+        "throttled", "teams_unavailable", "entra_unavailable", "teams_refused", "not_permitted",
+        "not_consented", "credential_rejected", "credential_expired", "entra_tenant_not_found",
+        "owner_not_found", "owner_without_teams",
+    }
+)  # fmt: skip
+"""Why an event in Teams may be out of our sight."""
+
 _PASSING = {"throttled", "teams_unavailable", "entra_unavailable"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,11 +11,13 @@ from typing import Any
 
 from shared import codec
 from shared.ports import Ports
-from shared.table import rows
+from shared.table import GROUP_OPERATIONS, Delete, rows
 
 log = logging.getLogger(__name__)
 
 RUNS = "runs"
+KEY = re.compile(r"[0-9]{11}\|[0-9a-f]{32}")
+"""What a run's row key looks like."""
 KEPT = timedelta(days=30)
 
 
@@ -71,8 +74,8 @@ def purge(ports: Ports, now: datetime) -> int:
     keys = [
         row.key for row in rows(ports.store.table, RUNS, run_key(oldest), "\x7f", marks_only=True)
     ]
-    for key in keys:
-        ports.store.delete(RUNS, key)
+    for n in range(0, len(keys), GROUP_OPERATIONS):
+        ports.store.table.commit(RUNS, [Delete(key) for key in keys[n : n + GROUP_OPERATIONS]])
     return len(keys)
 
 

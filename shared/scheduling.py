@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from shared import agenda
 from shared.errors import Broken, NotAllowed, NotFound, RemoteError, Throttled
 from shared.model import (
     Booking,
@@ -36,7 +37,7 @@ from shared.model import (
     Told,
     fold,
 )
-from shared.reasons import needs_a_person, sentence
+from shared.reasons import UNSEEN, needs_a_person, sentence
 from shared.record import Record, given_up, with_flag, with_line
 from shared.window import in_time, is_open, local_iso
 
@@ -173,7 +174,12 @@ def _merged(former: Record, saved: Snapshot) -> Record:
     moved = saved.slot != before.slot
     revived = (before.cancelled and not saved.cancelled) or (before.deleted and not saved.deleted)
     record = replace(former, saved=saved)
-    if told and saved.seen is not None and saved.seen >= told[-1].sequence:
+    known = [one for one in told if saved.seen is not None and one.sequence <= saved.seen]
+    if known:
+        carried_out = saved.cancelled if known[-1].slot is None else saved.slot == known[-1].slot
+        if carried_out and len(known) < len(told):
+            return replace(record, told=told[len(known) :])
+        # It knew, and so it means what it says; what it did not know of loses to it.
         return replace(record, slot=saved.slot, withdrawn=False, told=())
     answered = next((n for n, one in enumerate(told) if _answers(one, before, saved)), None)
     if answered is not None:
@@ -197,8 +203,9 @@ def _asked(record: Record, now: datetime) -> Record:
     if not record.wants_meeting or not record.slot or record.slot.start == record.asked_start:
         return record
     record = replace(record, asked_start=record.slot.start, asked_at=now)
-    # A new start opens again what an old one had closed.
-    return replace(record, problem=None) if given_up(record) else record
+    if given_up(record):  # a new start opens again what an old one had closed
+        return replace(record, problem=None, told_problem="")
+    return record
 
 
 def _save_after_start(former: Record, saved: Snapshot, now: datetime) -> Record:
@@ -240,8 +247,14 @@ def addresses(people: tuple[Person, ...]) -> tuple[str, ...]:
 
 
 def agenda_digest(saved: Snapshot) -> str:
+    """Of the description as written and, after a point, as the event shows it."""
+    shown = agenda.digest(saved.description, saved.description_is_html)
+    return f"{_digest_of_words(saved)}.{shown}"
+
+
+def _digest_of_words(saved: Snapshot) -> str:
     text = f"{saved.description_is_html}|{saved.description}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +283,16 @@ def changes(record: Record, zone_name: str, seen: Seen | None) -> Changes:
         subject=saved.name != booking.subject
         or bool(seen and seen.subject != booking.teams_subject),
         attendees=set(want) != set(booking.attendees) or bool(removed),
-        agenda=agenda_digest(saved) != booking.agenda,
+        agenda=_shows_another_agenda(saved, booking.agenda),
     )
+
+
+def _shows_another_agenda(saved: Snapshot, written: str) -> bool:
+    """Compares what is shown, but only where the words differ: rendering them costs more."""
+    words, _, shown = written.partition(".")
+    if words == _digest_of_words(saved):
+        return False
+    return shown != agenda.digest(saved.description, saved.description_is_html)
 
 
 # -- the decision -------------------------------------------------------------------------
@@ -341,7 +362,7 @@ def blocked(record: Record, slot: Slot, now: datetime) -> str:
 
 def _plan_with_event(record: Record, booking: Booking, facts: Facts) -> Step:
     if frozen(record, facts.now) and (record.slot is None or record.slot == booking.slot):
-        return Step(record)
+        return Step(_heard_after_start(record, booking, facts))
     if facts.view is not None:
         if isinstance(facts.view, Gone) and not facts.vanished_may_go and record.wants_meeting:
             return Step(record, vanished=True)
@@ -351,17 +372,11 @@ def _plan_with_event(record: Record, booking: Booking, facts: Facts) -> Step:
         booking = record.booking
     if not record.wants_meeting:
         return Step(record, Act.CANCEL)
-    if not booking.join_url:
-        return _plan_without_link(record, booking, facts)
-    return _plan_wanted(record, booking, facts)
-
-
-def _plan_without_link(record: Record, booking: Booking, facts: Facts) -> Step:
-    if not booking.online:
+    if not booking.join_url and not booking.online:
         return Step(record, Act.CANCEL)  # an event without a meeting helps nobody
-    if facts.view is None:
+    if not booking.join_url and facts.view is None:
         return Step(record, Act.READ)
-    return Step(fail(record, "link_pending", facts, final=False))
+    return _plan_wanted(record, booking, facts)
 
 
 def _plan_wanted(record: Record, booking: Booking, facts: Facts) -> Step:
@@ -387,6 +402,8 @@ def _plan_wanted(record: Record, booking: Booking, facts: Facts) -> Step:
     if wanted:
         ready = seen and not (wanted.agenda and seen.body is None)
         return Step(record, Act.UPDATE if ready else Act.READ)
+    if not booking.join_url:
+        return Step(fail(record, "link_pending", facts, final=False))
     if seen or not record.problem:
         record = _settled(record, facts)
     return Step(record)
@@ -399,8 +416,8 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     if owner.id == booking.organizer:  # the same person under another address
         known = replace(booking, owner_key=owner.key, organizer_addresses=owner.addresses or ("",))
         return plan(replace(record, booking=known), facts)
-    near = booking.slot.start - facts.now <= OLD_OWNER_UNTIL
-    if near and record.problem and record.problem.code == "old_owner_refuses":
+    refused = record.problem is not None and record.problem.code == "old_owner_refuses"
+    if refused and _is_near(booking, facts.now):
         left = with_flag(replace(record, booking=None, problem=None), Flag.OLD_EVENT_MAY_REMAIN)
         left = with_line(
             left, facts.now, "old_event_left",
@@ -410,6 +427,11 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     if facts.view is None:
         return Step(record, Act.READ)  # the tutor may have moved it: that comes along
     return Step(record, Act.CANCEL)
+
+
+def _is_near(booking: Booking, now: datetime) -> bool:
+    """Too near to its start to go on trying a former owner's calendar (the law, rule 13)."""
+    return booking.slot.start - now <= OLD_OWNER_UNTIL
 
 
 def _not_carried(record: Record, booking: Booking, slot: Slot, by: By, facts: Facts) -> Record:
@@ -441,16 +463,18 @@ def _hear(record: Record, facts: Facts) -> tuple[Record, bool]:
 
 
 def _unseen(record: Record, code: str, facts: Facts) -> Record:
+    """The event could not be seen; after a day of it, whatever the reasons, a person must act."""
     problem = record.problem
-    if problem and problem.code == "old_owner_refuses":
+    if problem and (problem.code == "old_owner_refuses" or problem.final):
         return record
-    if problem and problem.code == code and not problem.final:
-        if facts.now - problem.since >= UNKNOWN_FAILS_AFTER:
-            return fail(record, code, facts, final=True)
-        return record
-    if problem and problem.final and problem.code == code:
-        return record
-    return _with_problem(record, code, facts.now, final=False)
+    if problem is None or problem.code not in UNSEEN:
+        return _with_problem(record, code, facts.now, final=False)
+    if problem.code != code:
+        problem = replace(problem, code=code, message=sentence(code))
+        record = replace(record, problem=problem)
+    if facts.now - problem.since >= UNKNOWN_FAILS_AFTER:
+        return fail(record, code, facts, final=True)
+    return record
 
 
 def _heard_gone(record: Record, booking: Booking, facts: Facts) -> Record:
@@ -474,6 +498,24 @@ def _heard_gone(record: Record, booking: Booking, facts: Facts) -> Record:
     reason = "Cancelled in Teams by the organiser."
     record = tell(record, "meeting.cancelled", {"reason": reason}, facts)
     return replace(record, told=(*record.told, Told(record.sequence, None)))
+
+
+def _heard_after_start(record: Record, booking: Booking, facts: Facts) -> Record:
+    """What the tutor edits after the start is recorded and changes nothing (the law, rule 15)."""
+    if Flag.EDITED_AFTER_START in record.flags:
+        return record
+    after = None
+    if isinstance(facts.view, Seen):
+        if facts.view.slot == booking.teams_slot:
+            return record
+        after = _slot_json(facts.view.slot)
+    elif not isinstance(facts.view, Gone):
+        return record
+    return with_line(
+        with_flag(record, Flag.EDITED_AFTER_START), facts.now, "edited_after_start",
+        "Changed in Teams after the start: recorded, and not carried out.", By.TEAMS,
+        _slot_json(booking.slot), after,
+    )  # fmt: skip
 
 
 def _heard_link(record: Record, booking: Booking, seen: Seen, facts: Facts) -> Record:
@@ -633,12 +675,17 @@ def after_failure(record: Record, error: RemoteError, facts: Facts) -> Record:
     if intent is None:
         return record
     code, final = reason_of(error)
-    if isinstance(error, Broken):
+    handed_over = (
+        intent.act == "cancel"
+        and record.wants_meeting
+        and intent.booking.owner_key != record.saved.owner.key
+    )
+    given_up_next = handed_over and _is_near(intent.booking, facts.now)
+    if isinstance(error, Broken) and not given_up_next:
         record = replace(record, intent=replace(intent, until=facts.now))
     else:
         record = replace(record, intent=None)
-    handed_over = intent.booking.owner_key != record.saved.owner.key
-    if intent.act == "cancel" and record.wants_meeting and handed_over:
+    if handed_over:
         return _with_problem(record, "old_owner_refuses", facts.now, final=False)
     return fail(record, code, facts, final=final)
 

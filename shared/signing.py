@@ -28,7 +28,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from shared.errors import Invalid
-from shared.model import Secrets, TenantId
+from shared.model import Replaced, Secrets, TenantId
 
 TOLERANCE = timedelta(minutes=5)
 """How far a signature's time may be from ours, either way; exactly this far passes."""
@@ -97,15 +97,19 @@ def valid_secrets(
 
 
 def valid_generations(secrets: Secrets, now: datetime) -> tuple[int, ...]:
-    """The current generation, and the replaced one until its time is over."""
-    if secrets.old is None or secrets.old_until is None or now >= secrets.old_until:
-        return (secrets.current,)
-    return (secrets.current, secrets.old)
+    """The current generation, and each replaced one until its time is over, latest first."""
+    return (secrets.current, *(old.generation for old in secrets.replaced if now < old.until))
 
 
 def rotated(secrets: Secrets, now: datetime) -> Secrets:
-    """The next generation; the one it replaces stays valid for ``OVERLAP`` from *now*."""
-    return Secrets(current=secrets.current + 1, old=secrets.current, old_until=now + OVERLAP)
+    """The next generation; the one it replaces stays valid for ``OVERLAP`` from *now*.
+
+    Those replaced before keep the time they had: an LMS that missed the last rotation is not
+    locked out by the next.
+    """
+    left = tuple(old for old in secrets.replaced if now < old.until)
+    replaced = Replaced(secrets.current, now + OVERLAP)
+    return Secrets(current=secrets.current + 1, replaced=(replaced, *left))
 
 
 def sign(secrets: Sequence[str], webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:

@@ -297,7 +297,7 @@ def open_table(settings: Settings) -> AzureTable:
     name = f"{settings.state_table_prefix}state"
     limits: dict[str, Any] = {
         "retry_total": 2, "retry_backoff_factor": 0.3,
-        "connection_timeout": 3, "read_timeout": 15,
+        "connection_timeout": 3, "read_timeout": 8,
     }  # fmt: skip
     if settings.state_table_endpoint:
         from azure.identity import ManagedIdentityCredential

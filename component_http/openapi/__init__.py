@@ -75,6 +75,10 @@ _FAULTS = {
     "bad_port": "The URL's port is none.",
     "bad_host": "The URL's host is none.",
     "private_address": "The URL's host is not on the public internet.",
+    "bad_cursor": "This is not what the last answer's `next` held.",
+    "revision_reused": "In a batch: this revision was used before, with other content.",
+    "unknown_participant": "The evidence record has no such participant who could be the learner.",
+    "ambiguous": "More than one participant could be the learner: name one.",
 }
 
 _ABOUT = f"""\

@@ -282,6 +282,7 @@ def _tenant_schemas() -> Json:
         "timeZone": {
             "type": ["string", "null"],
             "maxLength": 100,
+            "pattern": "^[^\\u0000]*$",
             "description": "An IANA name, such as Europe/London.",
         },
         "windowDays": whole_of(MOST_WINDOW_DAYS, null=True, about="Default 5."),

@@ -152,7 +152,7 @@ class Graph:
     def _sent(self, requests: Sequence[Request], seconds: float, *, fresh: bool) -> list[Answer]:
         token = self._token(fresh)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        timeout = max(1.0, min(30.0, seconds))
+        timeout = max(0.5, min(30.0, seconds))
         if len(requests) == 1:
             request = requests[0]
             body = None if request.body is None else body_bytes(request.body)

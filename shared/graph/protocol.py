@@ -191,7 +191,9 @@ def update_event(
         body["attendees"] = _attendees(saved, booking, seen)
     if changes.agenda:
         ours = agenda.marked(saved.description, saved.description_is_html)
-        content = agenda.replace(seen.body, ours) if seen.body is not None else None
+        content = (
+            agenda.replace(seen.body, ours, booking.join_url) if seen.body is not None else None
+        )
         agenda_kept = content is None
         if content is not None:
             body["body"] = {"contentType": "html", "content": content}

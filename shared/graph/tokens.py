@@ -24,7 +24,7 @@ _AUDIENCES = {
     "china": "api://AzureADTokenExchangeChina",
 }
 _CODE = re.compile(r"AADSTS\d+")
-TIMEOUT_S = 10
+TIMEOUT_S = 4  # twice at most (discovery, token): a webhook is to be answered within 10
 
 
 class Tokens:

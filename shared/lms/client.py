@@ -15,12 +15,13 @@ from shared.callback_address import resolve_public
 from shared.errors import Broken, Refused
 from shared.http import Answer, Call, Send, retry_after_s
 from shared.lms.outbox import Delivery, Fate, fate_of, message
-from shared.model import LmsEvent, Tenant
+from shared.model import LmsEvent, Tenant, TenantId
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 ANSWER_LIMIT = 4096
+DOWN_FOR = timedelta(minutes=1)
 
 
 def look_up(host: str) -> list[str]:
@@ -49,6 +50,15 @@ class Lms:
         self._masters = masters
         self._allowed = allowed_hosts
         self._lookup = lookup
+        self._down_since: dict[TenantId, datetime] = {}
+
+    def is_down(self, tenant: TenantId, now: datetime) -> bool:
+        """Whether the tenant's LMS left this process without an answer within the last minute.
+
+        Then a webhook does not wait for it too: the catch-up's probe finds out when it is back.
+        """
+        since = self._down_since.get(tenant)
+        return since is not None and timedelta() <= now - since < DOWN_FOR
 
     def deliver(
         self, tenant: Tenant, event: LmsEvent, now: datetime, timeout_s: float = TIMEOUT_S
@@ -61,8 +71,13 @@ class Lms:
                 "lms_event.unreached",
                 extra={"tenant": tenant.id, "type": event.type, "why": error.code},
             )
+            self._down_since[tenant.id] = now
             return Delivery(event.id, Fate.UNREACHED)
         fate = fate_of(answer.status)
+        if fate is Fate.UNREACHED:
+            self._down_since[tenant.id] = now
+        else:
+            self._down_since.pop(tenant.id, None)
         if fate is not Fate.TAKEN:
             log.warning(
                 "lms_event.refused",

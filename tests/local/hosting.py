@@ -89,8 +89,8 @@ class LocalHost:
         self._port = int(line.rpartition(":")[2])
 
     def stop(self) -> int:
-        """Stop it as Azure does; return its exit status."""
-        return self.child.stop()
+        """Stop it as Azure does, if it was started; return its exit status."""
+        return self._child.stop() if self._child else 0
 
     def kill(self) -> None:
         """End it as a crash does."""

@@ -268,12 +268,16 @@ def main(arguments: list[str]) -> int:
         host, lms = world.host.url, world.simulators.url("lms")
         print(f"\nThat took {time.monotonic() - began:.0f} s. Look at:", flush=True)
         print(f"  the LMS's tasks, notes and every event   {lms}/?tenant={TENANT}")
-        print(f"  a component with history and evidence    {host}/api/tenants/{TENANT}/components/C-1042")
+        print(
+            f"  a component with history and evidence    {host}/api/tenants/{TENANT}/components/C-1042"
+        )
         print(f"  what every run did                       {host}/api/runs")
         print(f"  the API's description                    {host}/api/openapi.json")
         print(f"  logs                                     {world.folder}")
         if not options.once:
-            print("(the LMS's certificate is made on the spot: accept it) · Ctrl-C ends", flush=True)
+            print(
+                "(the LMS's certificate is made on the spot: accept it) · Ctrl-C ends", flush=True
+            )
             while True:
                 time.sleep(3600)
     return 0

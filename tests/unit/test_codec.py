@@ -27,6 +27,7 @@ from shared.model import (
     Mode,
     Organizer,
     Person,
+    Replaced,
     Secrets,
     Snapshot,
     Tenant,
@@ -149,8 +150,9 @@ def test_a_row_that_lacks_newer_fields_is_read_with_their_defaults() -> None:
     assert codec.loads(Record, old) == a_record()
 
 
-def test_a_tenant_stored_before_there_was_a_brake_or_a_rotation_is_read() -> None:
-    old = without(codec.dumps(a_tenant(secrets=Secrets(3, 2, NOW))), "secrets", "brake")
+def test_a_tenant_stored_before_there_was_a_rotation_is_read() -> None:
+    rotated = a_tenant(secrets=Secrets(3, (Replaced(2, NOW),)))
+    old = without(codec.dumps(rotated), "secrets")
     assert codec.loads(Tenant, old) == a_tenant()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared import contract
 from shared.errors import Invalid
-from shared.model import AttendanceSettings, Mode, Secrets, Tenant, TenantId
+from shared.model import AttendanceSettings, Mode, Replaced, Secrets, Tenant, TenantId
 
 NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
 ENTRA = "8f0c1a52-0000-4000-8000-00000000abcd"
@@ -87,7 +87,7 @@ OTHER = replace(
     attendance=AttendanceSettings("hold", "learner_time", "with_organizer", True, 3),
     change_notifications=False,
     retention_years=2,
-    secrets=Secrets(4, 3, NOW),
+    secrets=Secrets(4, (Replaced(3, NOW),)),
     created_at=datetime(2025, 1, 1, tzinfo=UTC),
 )
 

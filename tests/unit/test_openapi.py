@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from component_http import operate, receive
 from component_http.openapi import document
+from shared import attendance, contract
 from shared import callback_address as addresses
-from shared import contract
 from shared.contract import Deleted, calls, components
 from shared.contract import members as members_
 from shared.contract import tenants as tenants_
@@ -151,9 +152,11 @@ def test_every_refusal_is_described_and_exampled() -> None:
 
 def test_every_code_of_a_fault_is_described() -> None:
     """Collected from the sources, so that none is forgotten."""
-    sources = "".join(map(inspect.getsource, (members_, components, tenants_, calls, addresses)))
+    judges = (members_, components, tenants_, calls, addresses, attendance, operate, receive)
+    sources = "".join(map(inspect.getsource, judges))
     raised = re.findall(r'(?:note|Fault)\(\s*[^,()]+,\s*"([a-z0-9_]+)"', sources)
-    assert len(set(raised)) > 20
+    raised += re.findall(r'_not_accepted\(\s*"([a-z0-9_]+)"', sources)
+    assert len(set(raised)) > 25
     table = DOCUMENT["info"]["description"].partition("Codes in `errors`")[2]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(raised)
 

@@ -83,6 +83,24 @@ def test_rotation_keeps_the_replaced_secret_for_24_hours() -> None:
     assert signing.valid_generations(secrets, NOW + timedelta(hours=24)) == (2,)
 
 
+def test_each_replaced_secret_has_its_own_24_hours() -> None:
+    """Two rotations within a day: neither shortens or lengthens the other's time."""
+    first = signing.rotated(Secrets(), NOW)
+    second = signing.rotated(first, NOW + timedelta(hours=20))
+    assert signing.valid_generations(second, NOW + timedelta(hours=21)) == (3, 2, 1)
+    assert signing.valid_generations(second, NOW + timedelta(hours=24)) == (3, 2)
+    assert signing.valid_generations(second, NOW + timedelta(hours=43, minutes=59)) == (3, 2)
+    assert signing.valid_generations(second, NOW + timedelta(hours=44)) == (3,)
+
+
+def test_what_is_over_is_not_kept() -> None:
+    """However often a tenant rotates."""
+    secrets = Secrets()
+    for day in range(30):
+        secrets = signing.rotated(secrets, NOW + timedelta(days=day))
+    assert [old.generation for old in secrets.replaced] == [30]
+
+
 def test_a_tenant_that_never_rotated_has_one_generation() -> None:
     assert signing.valid_generations(Secrets(), NOW) == (1,)
 
