@@ -31,11 +31,14 @@ def _answering(
 
     @functools.wraps(call)
     def handler(req: func.HttpRequest) -> func.HttpResponse:
-        from shared.contract import refusal
+        from shared.contract import is_tenant_id, refusal
         from shared.errors import Invalid, RemoteError, Stale, Unavailable
+        from shared.telemetry import bound
 
+        tenant = _named(req, "tenantId")
         try:
-            reply = call(req)
+            with bound(**({"tenant": tenant} if is_tenant_id(tenant) else {})):
+                reply = call(req)
         except Invalid as error:
             return _problem(error)
         except Stale:

@@ -226,7 +226,7 @@ def resync(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> Rep
         read_singly(ports.graph(tenant), [work], GRAPH_S)
     _, done = work_through(ports, tenant, [work], look_at_all=False)
     left = [w for w in done if unfinished(w)]
-    hints.leave(ports, [hints.component_hint(tenant.id, w.key, ports.clock()) for w in left])
+    hints.leave(ports, [hints.component_hint(tenant.id, w, ports.clock()) for w in left])
     return Reply(200, _whole(ports, tenant, work.record))
 
 

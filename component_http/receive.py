@@ -26,6 +26,7 @@ from shared.reconcile import Reconciler
 from shared.scheduling import save
 from shared.store import Stored, Write
 from shared.table import Op
+from shared.telemetry import inherited
 from shared.work import Work
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _leave_hints(ports: Ports, tenant: Tenant, work: Work) -> None:
     passing = problem is not None and not problem.final and problem.code != "start_in_past"
     left = []
     if work.record.intent or passing:
-        left.append(hints.component_hint(tenant.id, work.key, now))
+        left.append(hints.component_hint(tenant.id, work, now))
     if left:
         hints.leave(ports, left)
     hints.leave_open(ports, tenant.id, [work.record])
@@ -250,7 +251,7 @@ def _rows(
     def read(place: int) -> Stored | None:
         return ports.store.get(tenant.id, component_key(_message(items[place]).id))
 
-    with ThreadPoolExecutor(8, thread_name_prefix="batch") as pool:
+    with ThreadPoolExecutor(8, "batch", inherited()) as pool:
         return list(pool.map(read, places))
 
 

@@ -118,10 +118,8 @@ def _put_off(
     again = []
     for work in works:
         if unfinished(work):
-            hint = Hint(hints.COMPONENT, tenant.id, str(work.key), now)
-            again.append(
-                hints.later(hint.kind, tenant.id, hint.what, now, tries.get(hint.key, -1) + 1)
-            )
+            key = Hint(hints.COMPONENT, tenant.id, str(work.key), now).key
+            again.append(hints.component_hint(tenant.id, work, now, tries.get(key, -1) + 1))
     hints.leave(ports, again)
     vain = tries.get(Hint(hints.OPEN, tenant.id, "", now).key, -1) + 1
     records = [work.record for work in works]

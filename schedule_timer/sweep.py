@@ -181,7 +181,7 @@ def _leave_hints(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> None:
     if len(left) > PIECE:
         hints.leave(ports, [hints.later(hints.SWEEP, tenant.id, "", now)])
     elif left:
-        hints.leave(ports, [hints.component_hint(tenant.id, w.key, now) for w in left])
+        hints.leave(ports, [hints.component_hint(tenant.id, w, now) for w in left])
 
 
 def unfinished(work: Work) -> bool:

@@ -20,6 +20,7 @@ from shared.model import LmsEvent, Tenant
 from shared.ports import Ports
 from shared.record import Record
 from shared.store import Stored, Write
+from shared.telemetry import inherited
 from shared.work import Work
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def deliver(
         probe, rest = ready[0], ready[1:]
         tries.append((probe, run.send_all(probe)))
         if rest and not run.stopped:
-            with ThreadPoolExecutor(min(LANES, len(rest)), thread_name_prefix="lms") as pool:
+            with ThreadPoolExecutor(min(LANES, len(rest)), "lms", inherited()) as pool:
                 sent = pool.map(run.send_all, rest)
                 tries += zip(rest, sent, strict=True)
     finally:

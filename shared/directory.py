@@ -65,7 +65,9 @@ class Directory:
                 disproved = former[key].disproved if key in former else ""
                 if organizer.providers == disproved:
                     read[key] = replace(organizer, disproved=disproved)
-            self._store.keep_organizers(tenant, [o for o in read.values() if not o.problem])
+            self._store.keep_organizers(
+                tenant, [o for o in read.values() if _is_news(o, former.get(o.key), now)]
+            )
             found |= read
         self._known |= {(tenant, key): organizer for key, organizer in found.items()}
         return found
@@ -81,6 +83,14 @@ class Directory:
         """Have them read again before they are next relied on, in this process."""
         for key in owner_keys:
             self._known.pop((tenant, key), None)
+
+
+def _is_news(read: Organizer, former: Organizer | None, now: datetime) -> bool:
+    """Whether a reading is worth a row: one that serves nobody is not, when it says what we had."""
+    if read.problem:
+        return False
+    same = former is not None and replace(read, read_at=former.read_at) == former
+    return not same or _serves(read, now)
 
 
 def _serves(organizer: Organizer, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.errors import ConnectorError
 from shared.model import Tenant, TenantId
+from shared.telemetry import bound
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def _run(
     turns: threading.Semaphore,
 ) -> None:
     try:
-        with turns:
+        with bound(tenant=tenant.id), turns:
             future.set_result(work(tenant))
     except ConnectorError as error:
         log.warning(

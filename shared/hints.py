@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 
 from shared import codec
 from shared.errors import Stale
-from shared.keys import ComponentKey
 from shared.lms.outbox import pause_after
 from shared.model import TenantId
 from shared.ports import Ports
 from shared.record import Record
 from shared.table import rows
+from shared.work import Work
 
 HINTS = "hints"
 LEASE = timedelta(minutes=2)
@@ -54,10 +54,19 @@ def leave(ports: Ports, hints: Iterable[Hint]) -> None:
     ports.store.put(HINTS, list(unique.items()))
 
 
-def later(kind: str, tenant: TenantId, what: str, now: datetime, tries: int = 0) -> Hint:
-    """A hint for after the pause that *tries* failures call for, a little sooner by jitter."""
+def later(
+    kind: str,
+    tenant: TenantId,
+    what: str,
+    now: datetime,
+    tries: int = 0,
+    least: timedelta | None = None,
+) -> Hint:
+    """A hint for after the pause that *tries* failures call for, a little sooner by jitter, and
+    never sooner than *least*."""
     jitter = random.uniform(0.9, 1.0)  # noqa: S311 - spreads load, guards nothing
-    return Hint(kind, tenant, what, now + pause_after(tries) * jitter, tries)
+    pause = max(pause_after(tries) * jitter, least or timedelta())
+    return Hint(kind, tenant, what, now + pause, tries)
 
 
 def leave_open(
@@ -86,8 +95,9 @@ def leave_open(
         ports.store.insert(HINTS, hint.key, hint)
 
 
-def component_hint(tenant: TenantId, key: ComponentKey, now: datetime) -> Hint:
-    return later(COMPONENT, tenant, str(key), now)
+def component_hint(tenant: TenantId, work: Work, now: datetime, tries: int = 0) -> Hint:
+    """A hint to take one component further, once Microsoft lets us."""
+    return later(COMPONENT, tenant, str(work.key), now, tries, work.wait)
 
 
 def take_due(ports: Ports, now: datetime) -> list[tuple[Hint, str]]:

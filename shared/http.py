@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from shared.errors import Broken
 
@@ -67,7 +66,8 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     import requests
 
     session = requests.Session()
-    session.mount("https://", _adapter()(pool_connections=64, pool_maxsize=64))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _adapter()(pool_connections=64, pool_maxsize=64))
 
     def send(call: Call) -> Answer:
         try:
@@ -109,8 +109,8 @@ def _sent(session: Session, call: Call, address: str, connect_s: float) -> Respo
     request = requests.Request(call.method, call.url, dict(call.headers), data=call.body)
     prepared = session.prepare_request(request)
     verify = session.merge_environment_settings(prepared.url, {}, True, None, None)  # noqa: FBT003
-    if address:
-        _PINS[prepared] = address
+    # The adapter below reads it; requests itself has no word for it.
+    prepared.pinned_to = address  # type: ignore[attr-defined]
     return session.send(
         prepared, timeout=(connect_s, call.timeout_s), allow_redirects=False, **verify
     )
@@ -127,34 +127,26 @@ def _never_connected(error: OSError) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-# Which address a request is to be sent to, handed past requests, which has no word for it. The
-# request itself is the key and gone when it was answered.
-_PINS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-
-
 @cache
 def _adapter() -> type[HTTPAdapter]:
     """An adapter that connects where a request is pinned to. Its connections are pooled by
-    address and name, so none is ever shared with another name or an address nobody checked."""
+    address and name, so none is shared with another name or with an address nobody checked."""
     from requests.adapters import HTTPAdapter
 
     class Pinning(HTTPAdapter):
         def build_connection_pool_key_attributes(
             self, request: Any, verify: Any, cert: Any = None
-        ) -> tuple[dict[str, Any], dict[str, Any]]:
-            where, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-            address = _PINS.get(request)
-            if address:
-                name = str(where["host"]).strip("[]")
-                tls = {**tls, "assert_hostname": name, "server_hostname": name}
-                where = {**where, "host": f"[{address}]" if ":" in address else address}
-            return where, tls
-
-        def send(self, request: Any, *args: Any, **more: Any) -> Any:
-            if request in _PINS:
-                # Else it would be the address: urllib3 takes it from where it connects to.
-                request.headers["Host"] = urlsplit(request.url).netloc
-            return super().send(request, *args, **more)
+        ) -> Any:
+            pool: Any = super().build_connection_pool_key_attributes(request, verify, cert)
+            where, tls = pool
+            address = request.pinned_to
+            if not address:
+                return where, tls
+            # Else it would be the address: that is where urllib3 connects to.
+            request.headers["Host"] = urlsplit(request.url).netloc
+            # The name is shown to the server (SNI), and its certificate must be for it.
+            tls = {**tls, "server_hostname": str(where["host"]).strip("[]")}
+            return {**where, "host": f"[{address}]" if ":" in address else address}, tls
 
     return Pinning
 

@@ -191,7 +191,7 @@ class Reconciler:
             subject=record.saved.name,
             teams_subject=record.saved.name,
             attendees=scheduling.addresses(scheduling.invited(record.saved, known)),
-            teams_attendees=(),
+            teams_attendees=scheduling.addresses(scheduling.invited(record.saved, known)),
             agenda=scheduling.agenda_digest(record.saved),
             zone=self.tenant.time_zone,
             online=True,
@@ -223,6 +223,7 @@ class Reconciler:
         """Claim, send, note. Returns those that may go further."""
         if not writing:
             return []
+        replays = {work.key for work, _ in writing if work.record.intent}
         for work, intent in writing:
             work.record = replace(work.record, intent=intent)
         beaten = self._store([work for work, _ in writing])
@@ -240,7 +241,8 @@ class Reconciler:
         for work, intent in held:
             outcome = outcomes.get(work.key)
             _weigh(work, intent, outcome)
-            noted.append((work, self._note_of(work, intent, outcome)))
+            replayed = work.key in replays
+            noted.append((work, self._note_of(work, intent, outcome, replayed=replayed)))
         self._note(noted)
         return [*beaten, *(work for work, _ in held)]
 
@@ -252,19 +254,21 @@ class Reconciler:
             return bool(intent.request["body"] != {})
         return work.record.wants_meeting and intent.booking.slot.start > self.ports.clock()
 
-    def _note_of(self, work: Work, intent: Intent, outcome: Outcome) -> Note:
+    def _note_of(self, work: Work, intent: Intent, outcome: Outcome, *, replayed: bool) -> Note:
         """What came of a write, as a change to whatever the row is by then."""
         facts = replace(self._facts(work, self.ports.clock()), view=None)
         seen, work.view = work.view, None
         match intent.act:
             case "create":
-                return self._note_create(work, intent, outcome, facts)
+                return self._note_create(work, intent, outcome, facts, replayed=replayed)
             case "update":
                 return self._note_update(intent, outcome, seen, facts)
             case _:
                 return self._note_cancel(intent, outcome, facts)
 
-    def _note_create(self, work: Work, intent: Intent, outcome: Outcome, facts: Facts) -> Note:
+    def _note_create(
+        self, work: Work, intent: Intent, outcome: Outcome, facts: Facts, *, replayed: bool
+    ) -> Note:
         refused = isinstance(outcome, Refused)
         if outcome is None or (refused and outcome.code == "ErrorDuplicateTransactionId"):
             return self._note_duplicate(work, intent, facts)
@@ -273,10 +277,14 @@ class Reconciler:
         view = view_of(outcome)
         if not isinstance(view, Seen):
             return self._failed(work, Broken("graph", "unreadable_event"), facts)
-        if not view.online and facts.organizer:
-            owner = self.ports.directory.disprove(self.tenant.id, facts.organizer)
+        # Who replays another process's create has not looked the owner up.
+        known = facts.organizer or self.ports.store.organizer(
+            self.tenant.id, intent.booking.owner_key
+        )
+        if not view.online and known:
+            owner = self.ports.directory.disprove(self.tenant.id, known)
             self._owners[owner.key] = owner
-        return lambda record: scheduling.after_create(record, view, facts)
+        return lambda record: scheduling.after_create(record, view, facts, replayed=replayed)
 
     def _note_duplicate(self, work: Work, intent: Intent, facts: Facts) -> Note:
         """The event was made before, by a request whose answer we never saw: the marker finds it.
@@ -318,8 +326,10 @@ class Reconciler:
         if not isinstance(shown, Seen):
             return lambda record: replace(record, intent=None)
         body = intent.request["body"]
-        kept = "body" not in body
-        return lambda record: scheduling.after_update(record, shown, facts, agenda_kept=kept)
+        kept, named = "body" not in body, protocol.named_in(body)
+        return lambda record: scheduling.after_update(
+            record, shown, facts, agenda_kept=kept, named=named
+        )
 
     def _note_cancel(self, intent: Intent, outcome: Outcome, facts: Facts) -> Note:
         if isinstance(outcome, Refused) and "ErrorInvalidRequest" in outcome.code:
@@ -368,6 +378,7 @@ def _weigh(work: Work, intent: Intent, outcome: Outcome) -> None:
     if not isinstance(outcome, RemoteError) or isinstance(outcome, Changed):
         return
     work.failures += 1
+    work.wait = getattr(outcome, "retry_after", None)
     worth_it = isinstance(outcome, Broken) or intent.act == "cancel"
     work.rests = work.failures > 1 or not worth_it
 

@@ -39,7 +39,7 @@ from shared.model import (
 )
 from shared.reasons import UNSEEN, needs_a_person, sentence
 from shared.record import Record, given_up, with_flag, with_line
-from shared.window import in_time, is_open, local_iso
+from shared.window import LEAD_TIME, in_time, is_open, local_iso
 
 UNKNOWN_FAILS_AFTER = timedelta(hours=24)
 OLD_OWNER_UNTIL = timedelta(hours=24)
@@ -57,11 +57,12 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """An attendee as the event names them."""
+    """An attendee as the event names them. *kind*: required, optional or resource."""
 
     address: str
     name: str
     response: str
+    kind: str = "required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,9 @@ class Changes:
         return self.slot or self.subject or self.attendees or self.agenda
 
 
+EVERYTHING, NOTHING = Changes(slot=True, subject=True, attendees=True, agenda=True), Changes()
+
+
 def changes(record: Record, zone_name: str, seen: Seen | None) -> Changes:
     """What the event must be made to show: where we want another thing, or Teams shows one."""
     booking, saved = record.booking, record.saved
@@ -364,8 +368,11 @@ def _plan_with_event(record: Record, booking: Booking, facts: Facts) -> Step:
     if frozen(record, facts.now) and (record.slot is None or record.slot == booking.slot):
         return Step(_heard_after_start(record, booking, facts))
     if facts.view is not None:
-        if isinstance(facts.view, Gone) and not facts.vanished_may_go and record.wants_meeting:
-            return Step(record, vanished=True)
+        if isinstance(facts.view, Gone) and record.wants_meeting:
+            if _handed_over(record, booking):
+                return _plan_new_owner(record, booking, facts)
+            if not facts.vanished_may_go:
+                return Step(record, vanished=True)
         record, heard = _hear(record, facts)
         if heard or record.booking is None:
             return plan(record, replace(facts, view=None))
@@ -382,7 +389,7 @@ def _plan_with_event(record: Record, booking: Booking, facts: Facts) -> Step:
 def _plan_wanted(record: Record, booking: Booking, facts: Facts) -> Step:
     seen = facts.view if isinstance(facts.view, Seen) else None
     saved, slot = record.saved, record.slot
-    if saved.owner.key and saved.owner.key != booking.owner_key:
+    if _handed_over(record, booking):
         return _plan_new_owner(record, booking, facts)
     if isinstance(facts.view, Unknown):
         return Step(record)  # already noted
@@ -409,6 +416,12 @@ def _plan_wanted(record: Record, booking: Booking, facts: Facts) -> Step:
     return Step(record)
 
 
+def _handed_over(record: Record, booking: Booking) -> bool:
+    """Whether the LMS names another owner than the one whose calendar holds the event."""
+    owner = record.saved.owner.key
+    return bool(owner) and owner != booking.owner_key
+
+
 def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     owner = facts.organizer
     if owner is None or owner.key != record.saved.owner.key:
@@ -416,17 +429,34 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     if owner.id == booking.organizer:  # the same person under another address
         known = replace(booking, owner_key=owner.key, organizer_addresses=owner.addresses or ("",))
         return plan(replace(record, booking=known), facts)
+    if isinstance(facts.view, Gone):
+        # Cancelled in the former owner's calendar is what we were about to do: no word to the LMS.
+        left = _with_notice(replace(record, booking=None, problem=None))
+        left = with_line(
+            left, facts.now, "owner_changed",
+            "Gone from the former owner's calendar; the new owner gets a meeting of their own.",
+            By.CONNECTOR, _slot_json(booking.slot),
+        )  # fmt: skip
+        return plan(left, replace(facts, view=None))
     refused = record.problem is not None and record.problem.code == "old_owner_refuses"
     if refused and _is_near(booking, facts.now):
         left = with_flag(replace(record, booking=None, problem=None), Flag.OLD_EVENT_MAY_REMAIN)
         left = with_line(
-            left, facts.now, "old_event_left",
+            _with_notice(left), facts.now, "old_event_left",
             "The former owner's event could not be cancelled; it may remain.", By.CONNECTOR,
         )  # fmt: skip
         return plan(left, replace(facts, view=None))
     if facts.view is None:
         return Step(record, Act.READ)  # the tutor may have moved it: that comes along
     return Step(record, Act.CANCEL)
+
+
+def _with_notice(record: Record) -> Record:
+    """A meeting that stood is made anew for another owner without asking for notice again."""
+    if record.slot is None or in_time(record.slot.start, record.asked_at or record.slot.start):
+        return record
+    start = record.slot.start
+    return replace(record, asked_start=start, asked_at=start - LEAD_TIME)
 
 
 def _is_near(booking: Booking, now: datetime) -> bool:
@@ -459,6 +489,8 @@ def _hear(record: Record, facts: Facts) -> tuple[Record, bool]:
         return _heard_gone(record, booking, facts), True
     record = _heard_link(record, booking, view, facts)
     record = _heard_responses(record, view, facts)
+    if view.shape is not Shape.SINGLE:
+        return record, False  # the times of a series or of whole days are nobody's new start
     return _heard_time(record, view, facts), False
 
 
@@ -580,12 +612,16 @@ def _heard_time(record: Record, seen: Seen, facts: Facts) -> Record:
 # -- noting what was done -----------------------------------------------------------------
 
 
-def after_create(record: Record, seen: Seen, facts: Facts) -> Record:
-    """The event of the intent stands."""
+def after_create(record: Record, seen: Seen, facts: Facts, *, replayed: bool = False) -> Record:
+    """The event of the intent stands. *replayed*: it may have stood for a while.
+
+    What an event shows right after it was made is Exchange's way of writing what we meant; what it
+    shows to a replay may be the tutor's doing since.
+    """
     intent = record.intent
     if intent is None:
         return record
-    booking = _as_shown(intent.booking, seen)
+    booking = _as_shown(intent.booking, seen, NOTHING if replayed else EVERYTHING)
     record = replace(
         record, booking=booking, generation=booking.generation, intent=None, problem=None
     )
@@ -593,9 +629,9 @@ def after_create(record: Record, seen: Seen, facts: Facts) -> Record:
         record, facts.now, "scheduled", "Created in the owner's calendar.", By.CONNECTOR,
         None, _slot_json(booking.slot),
     )  # fmt: skip
-    if not booking.join_url:
-        return record
-    return _tell_scheduled(_with_link(record), facts)
+    if booking.join_url:
+        record = _tell_scheduled(_with_link(record), facts)
+    return _heard_time(record, seen, facts)
 
 
 def after_find(record: Record, seen: Seen, facts: Facts) -> Record:
@@ -614,13 +650,19 @@ def after_find(record: Record, seen: Seen, facts: Facts) -> Record:
     return after_create(replace(record, intent=replace(intent, booking=booking)), seen, facts)
 
 
-def after_update(record: Record, seen: Seen, facts: Facts, *, agenda_kept: bool) -> Record:
-    """The event was changed as the intent says. *agenda_kept*: a new agenda found no place."""
+def after_update(
+    record: Record, seen: Seen, facts: Facts, *, agenda_kept: bool, named: Changes = EVERYTHING
+) -> Record:
+    """The event was changed as the intent says.
+
+    *agenda_kept*: a new agenda found no place. *named* is what the request named: anything else
+    that shows otherwise than before is the tutor's doing since the event was read.
+    """
     intent = record.intent
     if intent is None:
         return record
     former = record.booking or intent.booking
-    booking = _as_shown(intent.booking, seen)
+    booking = _as_shown(_with_shown(intent.booking, former), seen, named)
     record = replace(record, booking=booking, intent=None, problem=None)
     if booking.slot != former.slot:
         record = with_line(
@@ -641,8 +683,8 @@ def after_update(record: Record, seen: Seen, facts: Facts, *, agenda_kept: bool)
             _with_link(record), facts.now, "link_changed",
             "Teams gave the event another join link.", By.TEAMS,
         )  # fmt: skip
-        return _tell_scheduled(record, facts)
-    return _told_well_again(record, facts)
+        return _heard_time(_tell_scheduled(record, facts), seen, facts)
+    return _heard_time(_told_well_again(record, facts), seen, facts)
 
 
 def after_cancel(record: Record, facts: Facts) -> Record:
@@ -656,7 +698,7 @@ def after_cancel(record: Record, facts: Facts) -> Record:
         record = replace(record, problem=None, told_problem="")
         why = "Cancelled in Teams, as the LMS no longer wants it."
         return with_line(record, facts.now, "cancelled", why, By.CONNECTOR, before)
-    if not intent.booking.join_url:
+    if not intent.booking.join_url and not intent.booking.online:
         record = with_line(
             record, facts.now, "cancelled", "It came out without a Teams meeting.", By.CONNECTOR
         )
@@ -666,7 +708,7 @@ def after_cancel(record: Record, facts: Facts) -> Record:
         why = "Cancelled for the LMS, which wants it again since: a new meeting follows."
         return with_line(record, facts.now, "cancelled", why, By.CONNECTOR, before)
     why = "Cancelled in the former owner's calendar; the new owner gets a meeting of their own."
-    return with_line(record, facts.now, "owner_changed", why, By.CONNECTOR, before)
+    return with_line(_with_notice(record), facts.now, "owner_changed", why, By.CONNECTOR, before)
 
 
 def after_failure(record: Record, error: RemoteError, facts: Facts) -> Record:
@@ -756,16 +798,28 @@ def _told_well_again(record: Record, facts: Facts) -> Record:
     return _tell_scheduled(record, facts) if record.told_problem else record
 
 
-def _as_shown(booking: Booking, seen: Seen) -> Booking:
+def _as_shown(booking: Booking, seen: Seen, ours: Changes) -> Booking:
+    """The booking with what Teams made of what we wrote; *ours* is what we just wrote."""
     shown = tuple(fold(guest.address) for guest in seen.guests)
+    invited_and_shown = tuple(one for one in booking.attendees if one in shown)
     return replace(
         booking,
         event_id=seen.event_id,
-        teams_slot=seen.slot,
-        teams_subject=seen.subject,
-        teams_attendees=tuple(one for one in booking.attendees if one in shown),
+        teams_slot=seen.slot if ours.slot else booking.teams_slot,
+        teams_subject=seen.subject if ours.subject else booking.teams_subject,
+        teams_attendees=invited_and_shown if ours.attendees else booking.teams_attendees,
         online=seen.online,
         join_url=seen.join_url or booking.join_url,
+    )
+
+
+def _with_shown(booking: Booking, former: Booking) -> Booking:
+    """*booking* with what Teams last showed according to *former*."""
+    return replace(
+        booking,
+        teams_slot=former.teams_slot,
+        teams_subject=former.teams_subject,
+        teams_attendees=former.teams_attendees,
     )
 
 

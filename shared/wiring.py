@@ -20,7 +20,7 @@ from shared.model import Tenant
 from shared.ports import Ports
 from shared.store import Store
 from shared.table import open_table
-from shared.telemetry import quieten
+from shared.telemetry import prepare
 from shared.tenants import Tenants
 
 _lock = threading.Lock()
@@ -32,7 +32,7 @@ def ports() -> Ports:
     global _ports  # noqa: PLW0603 - one set of connections per process is the point
     with _lock:
         if _ports is None:
-            quieten()
+            prepare()  # again: a worker may add its handler after it imported the app
             _ports = make_ports(Settings.from_env(os.environ))
         return _ports
 

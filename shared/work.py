@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.errors import RemoteError
 from shared.graph import protocol
@@ -22,7 +23,7 @@ class Work:
     *seen* is the row as read, None for one never stored; *record* is what it is to become.
     *beside* are rows to be stored with it. *view* is what was gathered for it. *vanished*: its
     event is gone and the brake must be asked; *vanished_may_go* is its answer. *rests*: nothing
-    more is tried in this run.
+    more is tried in this run. *wait* is what Microsoft asked for before the next try.
     """
 
     seen: Stored | None
@@ -32,6 +33,7 @@ class Work:
     vanished_may_go: bool = False
     beside: tuple[Op, ...] = ()
     failures: int = 0
+    wait: timedelta | None = None
     rests: bool = False
 
     @property

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from shared.errors import Broken, NotAllowed, RemoteError, Throttled
 from shared.graph.protocol import (
     BATCH,
+    PREFER,
     Request,
     batch_answers,
     batch_body,
@@ -27,6 +31,7 @@ from shared.graph.protocol import (
     pages,
 )
 from shared.http import Answer, Call, Send
+from shared.telemetry import inherited
 
 PER_MAILBOX = 3
 BATCHES_IN_FLIGHT = 6
@@ -43,7 +48,17 @@ class MailboxLimits:
 
     def __init__(self) -> None:
         self._flying: Counter[str] = Counter()
+        self._held_until: dict[str, float] = {}
         self._changed = threading.Condition()
+
+    def hold(self, mailbox: str, seconds: float) -> None:
+        """Exchange asked us to leave a mailbox alone: what is sent sooner counts against us."""
+        if mailbox:
+            self._held_until[mailbox] = time.monotonic() + seconds
+
+    def held_for(self, mailbox: str) -> float:
+        """Seconds for which a mailbox is to be left alone yet."""
+        return max(0.0, self._held_until.get(mailbox, 0.0) - time.monotonic())
 
     def take(self, mailbox: str) -> bool:
         if not mailbox:
@@ -133,7 +148,7 @@ class Graph:
             run.work()
         else:
             lanes = min(BATCHES_IN_FLIGHT, -(-len(requests) // BATCH) + 1)
-            with ThreadPoolExecutor(lanes, thread_name_prefix="graph") as pool:
+            with ThreadPoolExecutor(lanes, "graph", inherited()) as pool:
                 for lane in [pool.submit(run.work) for _ in range(lanes)]:
                     lane.result()
         return run.outcomes
@@ -150,33 +165,34 @@ class Graph:
         self._token(FRESH)
 
     def _sent(self, requests: Sequence[Request], seconds: float, *, fresh: bool) -> list[Answer]:
-        token = self._token(fresh)
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        timeout = max(0.5, min(30.0, seconds))
-        if len(requests) == 1:
-            request = requests[0]
-            body = None if request.body is None else body_bytes(request.body)
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            url = self._base + request.path
-            answer = self._send(
-                Call(request.method, url, {**headers, **request.headers}, body, timeout)
-            )
-            answers = [answer]
-        else:
-            headers["Content-Type"] = "application/json"
-            call = Call(
-                "POST", self._base + "/$batch", headers, body_bytes(batch_body(requests)), timeout
-            )
-            answer = self._send(call)
-            if answer.status != 200:
-                answers = [answer] * len(requests)
-            else:
-                answers = batch_answers(answer.json(), len(requests))
+        answer = self._send(self._call(requests, seconds, self._token(fresh)))
         if answer.status == 401 and not fresh:
             # Graph has been seen to refuse a valid token once; a new one is asked for, once.
             return self._sent(requests, seconds, fresh=True)
-        return answers
+        if len(requests) == 1 or answer.status != HTTPStatus.OK:
+            return [answer] * len(requests)
+        return batch_answers(answer.json(), len(requests))
+
+    def _call(self, requests: Sequence[Request], seconds: float, token: str) -> Call:
+        """One request as it is, several as a batch."""
+        if len(requests) == 1:
+            method, path = requests[0].method, requests[0].path
+            headers, content = requests[0].headers, requests[0].body
+        else:
+            method, path, headers, content = "POST", "/$batch", PREFER, batch_body(requests)
+        return Call(
+            method,
+            self._base + path,
+            {
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                "client-request-id": str(uuid.uuid4()),
+                **({} if content is None else {"Content-Type": "application/json"}),
+                **headers,
+            },
+            None if content is None else body_bytes(content),
+            max(0.5, min(30.0, seconds)),
+        )
 
 
 class _Run:
@@ -210,9 +226,13 @@ class _Run:
         left: list[_Try] = []
         while self._todo and len(picked) < BATCH:
             one = self._todo.popleft()
-            if now >= self._deadline:
-                self._note(one, Throttled("graph", "out_of_time"))
-            elif one.not_before <= now and self._graph.limits.take(one.request.mailbox):
+            held = self._graph.limits.held_for(one.request.mailbox)
+            if now + held >= self._deadline:
+                wait = timedelta(seconds=held)
+                self._note(one, Throttled("graph", "out_of_time", retry_after=wait))
+            elif (
+                not held and one.not_before <= now and self._graph.limits.take(one.request.mailbox)
+            ):
                 picked.append(one)
             else:
                 left.append(one)
@@ -248,6 +268,7 @@ class _Run:
         elif isinstance(outcome, Throttled) and one.tries < TRIES:
             asked = outcome.retry_after
             wait = asked.total_seconds() if asked is not None else float(2**one.tries)
+            self._graph.limits.hold(one.request.mailbox, wait)
         else:
             return False
         if now + wait >= self._deadline:

@@ -81,8 +81,11 @@ def body_bytes(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+PREFER = {"Prefer": 'IdType="ImmutableId"'}
+
+
 def _headers(**more: str) -> dict[str, str]:
-    return {"Prefer": 'IdType="ImmutableId"', **more}
+    return {**PREFER, **more}
 
 
 def _path(text: str) -> str:
@@ -202,6 +205,11 @@ def update_event(
     return Request("PATCH", path, str(booking.organizer), headers, body), agenda_kept
 
 
+def named_in(body: Mapping[str, Any]) -> Changes:
+    """What the body of an ``update_event`` names."""
+    return Changes("start" in body, "subject" in body, "attendees" in body, "body" in body)
+
+
 def _attendees(saved: Snapshot, booking: Booking, seen: Seen) -> list[dict[str, Any]]:
     """Whom we want, and the guests the tutor added; not whom we invited and want no more."""
     wanted = invited(saved, booking.organizer_addresses)
@@ -209,7 +217,7 @@ def _attendees(saved: Snapshot, booking: Booking, seen: Seen) -> list[dict[str, 
     ours = set(booking.teams_attendees) | wanted_addresses
     withdrawn = set(seen_ours(booking)) - wanted_addresses
     guests = [
-        {"type": "required", "emailAddress": {"address": g.address, "name": g.name}}
+        {"type": g.kind, "emailAddress": {"address": g.address, "name": g.name}}
         for g in seen.guests
         if fold(g.address) not in ours and fold(g.address) not in withdrawn
     ]
@@ -313,6 +321,7 @@ def _guest(one: Any) -> Guest:
         str(address.get("address") or ""),
         str(address.get("name") or ""),
         str(status.get("response") or "none"),
+        str(one.get("type") or "required"),
     )
 
 
@@ -356,24 +365,20 @@ def find_meeting(user: UserId, join_url: str) -> Request:
     """The online meeting behind a link, quoted exactly as Graph gave it
     (https://learn.microsoft.com/graph/api/onlinemeeting-get)."""
     where = quote(f"JoinWebUrl eq '{_literal(join_url)}'", safe="'")
-    return Request("GET", f"/users/{_path(user)}/onlineMeetings?$filter={where}")
+    path = f"/users/{_path(user)}/onlineMeetings?$filter={where}"
+    return Request("GET", path, headers=_headers())
 
 
 def list_reports(user: UserId, meeting: str) -> Request:
     """One report per session; their records are not in the list
     (https://learn.microsoft.com/graph/api/meetingattendancereport-list)."""
     path = f"/users/{_path(user)}/onlineMeetings/{_path(meeting)}/attendanceReports"
-    return Request("GET", path)
-
-
-def read_report(user: UserId, meeting: str, report: str) -> Request:
-    request = list_reports(user, meeting)
-    return Request("GET", f"{request.path}/{_path(report)}?$expand=attendanceRecords")
+    return Request("GET", path, headers=_headers())
 
 
 def list_records(user: UserId, meeting: str, report: str) -> Request:
-    request = list_reports(user, meeting)
-    return Request("GET", f"{request.path}/{_path(report)}/attendanceRecords")
+    path = f"{list_reports(user, meeting).path}/{_path(report)}/attendanceRecords"
+    return Request("GET", path, headers=_headers())
 
 
 def no_such_meeting(error: RemoteError) -> bool:

@@ -99,8 +99,10 @@ class Lms:
 
         Raises Broken when nothing was answered, Refused when the address is not public.
         """
-        # Looked up anew each time: a name that was public may point inside by now.
-        resolve_public(urlsplit(tenant.callback_url).hostname or "", self._allowed, self._lookup)
+        # Looked up anew each time: a name that was public may point inside by now. And connected to
+        # what was looked up here, since the next look-up may answer otherwise.
+        host = urlsplit(tenant.callback_url).hostname or ""
+        addresses = resolve_public(host, self._allowed, self._lookup)
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         secrets = signing.valid_secrets(
             self._masters, tenant.id, signing.Direction.OUTBOUND, tenant.secrets, now
@@ -109,4 +111,4 @@ class Lms:
             "Content-Type": "application/json",
             **signing.sign(secrets, webhook_id, now, body),
         }
-        return self._send(Call("POST", tenant.callback_url, headers, body, timeout_s))
+        return self._send(Call("POST", tenant.callback_url, headers, body, timeout_s, addresses))

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -35,9 +36,9 @@ def main(url: str, ca_file: str, storage: str) -> None:
 
 
 def _waits_are_real() -> None:
-    def took(wait: object) -> float:
+    def took(wait: Callable[[], object]) -> float:
         started = time.perf_counter()
-        wait()  # type: ignore[operator]
+        wait()
         return time.perf_counter() - started
 
     assert 0.04 < took(lambda: time.sleep(0.05)) < 1
