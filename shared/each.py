@@ -16,7 +16,7 @@ from shared.telemetry import bound
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16
+AT_ONCE = 24
 _busy: set[tuple[str, TenantId]] = set()
 _lock = threading.Lock()
 

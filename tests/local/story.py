@@ -97,7 +97,7 @@ class Story:
             time.sleep(0.05)
         raise AssertionError(f"waited in vain for {what}")
 
-    def expect(self, truth: object, what: str) -> None:
+    def expect(self, truth: object, what: object) -> None:
         if not truth:
             raise AssertionError(f"the story went wrong: {what}")
 
@@ -254,6 +254,17 @@ def _local(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone(LONDON):%d %b %H:%M}"
 
 
+def _pages(world: World) -> dict[str, str]:
+    api = f"{world.host.url}/api"
+    return {
+        "the LMS's tasks, notes and every event": f"{world.simulators.url('lms')}/?tenant={TENANT}",
+        "a component, its history and evidence": f"{api}/tenants/{TENANT}/components/C-1042",
+        "what every run did": f"{api}/runs",
+        "the API's description": f"{api}/openapi.json",
+        "logs": str(world.folder),
+    }
+
+
 def main(arguments: list[str]) -> int:
     """Play the story; stay up to be looked at until Ctrl-C, unless told ``--once``."""
     parser = argparse.ArgumentParser(prog="dev.py run", description=__doc__)
@@ -265,19 +276,11 @@ def main(arguments: list[str]) -> int:
     world = World(clock="2026-04-24T07:00:00Z", port=0 if options.once else options.port)
     with world.running():
         Story(world).tell()
-        host, lms = world.host.url, world.simulators.url("lms")
-        print(f"\nThat took {time.monotonic() - began:.0f} s. Look at:", flush=True)
-        print(f"  the LMS's tasks, notes and every event   {lms}/?tenant={TENANT}")
-        print(
-            f"  a component with history and evidence    {host}/api/tenants/{TENANT}/components/C-1042"
-        )
-        print(f"  what every run did                       {host}/api/runs")
-        print(f"  the API's description                    {host}/api/openapi.json")
-        print(f"  logs                                     {world.folder}")
+        print(f"\nThat took {time.monotonic() - began:.0f} s. Look at:")
+        for what, where in _pages(world).items():
+            print(f"  {what:<40} {where}", flush=True)
         if not options.once:
-            print(
-                "(the LMS's certificate is made on the spot: accept it) · Ctrl-C ends", flush=True
-            )
+            print("The LMS's certificate was made on the spot: accept it. Ctrl-C ends.", flush=True)
             while True:
                 time.sleep(3600)
     return 0
