@@ -31,14 +31,20 @@ def _answering(
 
     @functools.wraps(call)
     def handler(req: func.HttpRequest) -> func.HttpResponse:
-        from shared.contract import is_tenant_id, refusal
-        from shared.errors import Invalid, RemoteError, Stale, Unavailable
+        from shared.contract import is_tenant_id
         from shared.telemetry import bound
 
         tenant = _named(req, "tenantId")
+        # What is no tenant's id is anybody's text, and not for the log.
+        with bound(**({"tenant": tenant} if is_tenant_id(tenant) else {})):
+            return answer(req)
+
+    def answer(req: func.HttpRequest) -> func.HttpResponse:
+        from shared.contract import refusal
+        from shared.errors import Invalid, RemoteError, Stale, Unavailable
+
         try:
-            with bound(**({"tenant": tenant} if is_tenant_id(tenant) else {})):
-                reply = call(req)
+            reply = call(req)
         except Invalid as error:
             return _problem(error)
         except Stale:
@@ -46,7 +52,7 @@ def _answering(
         except (Unavailable, RemoteError) as error:
             log.warning("request.unavailable", extra={"why": str(error)})
             return _problem(refusal("unavailable"), {"Retry-After": RETRY_AFTER_S})
-        body = json.dumps(reply.body, ensure_ascii=False)
+        body = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False)
         return func.HttpResponse(body, status_code=reply.status, mimetype="application/json")
 
     # The worker matches bindings by these, and the wrapped call's are not types it knows.
@@ -93,6 +99,35 @@ def component_batch(req: func.HttpRequest) -> Any:
     from component_http.receive import receive_batch
 
     return receive_batch(_ports(), _named(req, "tenantId"), dict(req.headers), req.get_body())
+
+
+# -- Microsoft Graph ----------------------------------------------------------------------
+
+
+@bp.function_name("graph_notifications")
+@bp.route("graph/notifications", methods=["POST"], auth_level=OPEN)
+def graph_notifications(req: func.HttpRequest) -> func.HttpResponse:
+    """Events changed; or, with a token, Graph asks whether we are here.
+
+    The token must be back within ten seconds, from a process that this call starts too: so nothing
+    is imported for it
+    (https://learn.microsoft.com/graph/change-notifications-delivery-webhooks).
+    """
+    token = req.params.get("validationToken")
+    if token is None:
+        return _notified(req)
+    return func.HttpResponse(
+        token, mimetype="text/plain", headers={"X-Content-Type-Options": "nosniff"}
+    )
+
+
+@_answering
+def _notified(req: func.HttpRequest) -> Any:
+    from component_http.notify import take
+    from component_http.receive import Reply
+
+    take(_ports(), req.get_body(), req.headers.get("content-type"))
+    return Reply(202, None)
 
 
 # -- tenants ------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from component_http.receive import Reply
 from schedule_timer.sweep import GRAPH_S, LMS_S, unfinished, work_through
 from shared import brake, contract, hints, runs, signing
 from shared.answer import line_json, state_json
-from shared.attendance import Decision
 from shared.calendars import read_singly
 from shared.deliver import deliver
 from shared.errors import Fault, Stale
@@ -28,6 +27,7 @@ from shared.model import By, ComponentId, State, Tenant, TenantId
 from shared.ports import Ports
 from shared.record import Record, Shelf, with_line
 from shared.store import Stored, Write
+from shared.verification import Decision
 from shared.verify import carry_out_decision, evidence_json, scheduled_date, verify
 from shared.window import local_date
 from shared.work import Work

@@ -4,24 +4,29 @@ what Teams says has changed."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from schedule_timer.sweep import GRAPH_S, LMS_S, sweep_tenant, unfinished, work_through
-from shared import hints, runs
+from schedule_timer.strays import settle_strays
+from schedule_timer.sweep import GRAPH_S, LAST, LMS_S, sweep_tenant, unfinished, work_through
+from shared import hints, runs, subscriptions
 from shared.calendars import read_singly
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
 from shared.hints import Hint
 from shared.keys import ComponentKey
-from shared.model import Tenant, TenantId
+from shared.model import Mode, Tenant, TenantId
 from shared.ports import Ports
 from shared.record import Shelf
+from shared.store import Stored, bucket
 from shared.verify import verify
 from shared.work import Work
 
 RUN_S = 12.0  # others wait for the next minute; who is slow goes on by itself
 VERIFIED_AT_ONCE = 100
+MAILBOXES_APART = 20
+"""So many tutors' rows are asked for one tutor at a time; more, with everybody's at once."""
 
 Taken = list[tuple[Hint, str]]
 
@@ -48,15 +53,20 @@ def catch_up(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
 
 def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
     """Follow one tenant's hints; what failed again is put off for longer."""
-    kinds = {hint.kind for hint, _ in taken}
+    due = [hint for hint, _ in taken]
+    kinds = {hint.kind for hint in due}
     try:
+        _verify(ports, tenant, due)
+        extra = _renew(ports, tenant, due)
         if hints.SWEEP in kinds:
-            total = sweep_tenant(ports, tenant)
+            extra.update(sweep_tenant(ports, tenant))
             hints.done(ports, taken)
-            return total
-        _verify(ports, tenant, [hint for hint, _ in taken])
-        works = _works(ports, tenant, [hint for hint, _ in taken])
+            return dict(extra)
+        if hints.STRAYS in kinds and tenant.mode is Mode.LIVE:
+            extra.update(settle_strays(ports, tenant, ports.graph(tenant)))
+        works = _works(ports, tenant, due)
         counts, done = work_through(ports, tenant, works, look_at_all=False)
+        counts.update(extra)
     except Exception:
         for hint, _ in taken:
             hints.put_off(ports, hint, ports.clock())
@@ -76,6 +86,12 @@ def _verify(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> None:
         deliver(ports, tenant, works, LMS_S)
 
 
+def _renew(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> Counter[str]:
+    """Subscriptions that Graph sent word about, or that a new organizer needs."""
+    doubted = {hint.what for hint in due if hint.kind == hints.RENEW}
+    return subscriptions.keep(ports, tenant, doubted) if doubted else Counter()
+
+
 def _works(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> list[Work]:
     """Every component the hints speak of, once; those that Teams says changed with their view."""
     works: dict[ComponentKey, Work] = {}
@@ -88,26 +104,38 @@ def _works(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> list[Work]:
     read_singly(ports.graph(tenant), [w for w in works.values() if w.record.booking], GRAPH_S)
     if any(hint.kind == hints.OPEN for hint in due):
         for stored in ports.store.shelf(tenant.id, Shelf.OPEN):
-            works[stored.record.key] = Work(stored, stored.record)
-    changed = {tuple(json.loads(hint.what)) for hint in due if hint.kind == hints.CHANGED}
-    if changed:
-        for work in _changed(ports, tenant, changed):
-            works[work.key] = work
-    return list(works.values())
-
-
-def _changed(ports: Ports, tenant: Tenant, changed: set[Any]) -> list[Work]:
-    """The components whose events are named, each with a fresh read: a notice is never believed."""
-    now = ports.clock()
-    works = [
+            works.setdefault(stored.record.key, Work(stored, stored.record))
+    changed = [tuple(json.loads(hint.what)) for hint in due if hint.kind == hints.CHANGED]
+    found = [
         Work(stored, stored.record)
-        for which, since in ((Shelf.AHEAD, now), (Shelf.OPEN, None))
-        for stored in ports.store.shelf(tenant.id, which, since)
-        if stored.record.booking
-        and (stored.record.booking.organizer, stored.record.booking.event_id) in changed
+        for stored in _changed(ports, tenant, {(user.lower(), event) for user, event in changed})
+        if stored.record.key not in works
     ]
-    read_singly(ports.graph(tenant), works, GRAPH_S)
-    return works
+    read_singly(ports.graph(tenant), found, GRAPH_S)  # a notification is never believed
+    return [*works.values(), *found]
+
+
+def _changed(ports: Ports, tenant: Tenant, changed: set[tuple[str, str]]) -> list[Stored]:
+    """The components whose events are named, by mailbox and event id.
+
+    Tutors' private events are notified too, and nothing is read for them but the rows of those
+    tutors' own meetings. A component handed over since its event was made stands elsewhere: the
+    next step there reads the event anyway.
+    """
+    users = {user for user, _ in changed}
+    owners = ports.store.organizers(tenant.id).items() if changed else ()
+    buckets = {bucket(key) for key, owner in owners if (owner.id or "").lower() in users}
+    narrow: list[tuple[str, str] | None] = [(one, one + LAST) for one in sorted(buckets)]
+    now = ports.clock()
+    found = {
+        stored.record.key: stored
+        for where in (narrow if len(narrow) <= MAILBOXES_APART else [None])
+        for which, since in ((Shelf.AHEAD, now), (Shelf.OPEN, None))
+        for stored in ports.store.shelf(tenant.id, which, since, buckets=where)
+        if (booking := stored.record.booking)
+        and (booking.organizer.lower(), booking.event_id) in changed
+    }
+    return list(found.values())
 
 
 def _put_off(

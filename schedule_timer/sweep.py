@@ -10,30 +10,41 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from schedule_timer.strays import cancel_strays
-from shared import brake, hints, runs
+from schedule_timer.strays import note_strays, settle_strays
+from schedule_timer.vanished import act_on_vanished, count_vanished, hold, vanished_in
+from shared import brake, hints, runs, subscriptions
 from shared.answer import state_of
-from shared.calendars import marker_prefix
+from shared.brake import Vanished
+from shared.calendars import marker_prefix, read_singly
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
-from shared.model import Tenant
+from shared.hints import Hint
+from shared.keys import ComponentKey
+from shared.model import Mode, Tenant
 from shared.ports import Ports
 from shared.reconcile import Reconciler
 from shared.record import Shelf
-from shared.store import bucket
+from shared.telemetry import inherited
 from shared.window import window_end
 from shared.work import Work
 
 log = logging.getLogger(__name__)
 
 PIECE = 200
+AT_ONCE = 3
+"""Pieces of a tenant: while one waits for Graph, the others' mailboxes need not."""
 GRAPH_S = 90.0
 LMS_S = 60.0
 RUN_S = 25 * 60.0
+WAITS_LONG = timedelta(hours=1)
+OTHERS_COUNT = timedelta(minutes=2)
+"""So long a piece's vanished events wait for the tenant's other pieces to have counted theirs."""
 FIRST, LAST = "", "~"
 
 
@@ -55,16 +66,54 @@ def sweep(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
 
 
 def sweep_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
-    """All of one tenant, piece by piece."""
+    """All of one tenant: its pieces, then what needs all of them to have been looked at."""
     began = time.monotonic()
     total: Counter[str] = Counter()
-    for piece in pieces(ports, tenant):
-        total.update(sweep_piece(ports, tenant, piece))
+    vanished: list[Vanished] = []
+    with ThreadPoolExecutor(AT_ONCE, "piece", initializer=inherited()) as pool:
+        do = partial(_sweep_piece, ports, tenant)
+        for counts, gone in pool.map(do, pieces(ports, tenant)):
+            total.update(counts)
+            vanished += gone
+    total.update(finish(ports, tenant, vanished))
     log.info(
         "tenant_sweep.finished",
         extra={"tenant": tenant.id, "counts": dict(total), "duration_s": time.monotonic() - began},
     )
     return dict(total)
+
+
+def finish(ports: Ports, tenant: Tenant, vanished: Sequence[Vanished]) -> Counter[str]:
+    """What is left of a tenant's sweep when its pieces have been done.
+
+    *vanished* is what they found gone and counted: none of it is acted on before all of it was
+    weighed (the law, rule 14). Where other instances do the pieces, each sees to its own, and this
+    is called without any.
+    """
+    counts: Counter[str] = Counter()
+    if tenant.mode is not Mode.LIVE or not tenant.enabled:
+        return counts
+    for at in range(0, len(vanished), PIECE):
+        counts.update(_settle_vanished(ports, tenant, vanished[at : at + PIECE]))
+    counts.update(settle_strays(ports, tenant, ports.graph(tenant)))
+    counts.update(subscriptions.keep(ports, tenant))
+    return counts
+
+
+def _settle_vanished(ports: Ports, tenant: Tenant, vanished: Sequence[Vanished]) -> Counter[str]:
+    """Act on what this sweep found gone, after another read of each."""
+    allowed = brake.ask(ports, tenant, vanished)
+    found = [ports.store.get(tenant.id, ComponentKey(one.what)) for one in vanished]
+    works = [Work(stored, stored.record) for stored in found if stored and stored.record.booking]
+    going = [work for work in works if str(work.key) in allowed]
+    staying = [work for work in works if str(work.key) not in allowed]
+    graph = ports.graph(tenant)
+    read_singly(graph, going, GRAPH_S)
+    counts, done = work_through(ports, tenant, going, look_at_all=False)
+    hold(Reconciler(ports, tenant, graph, GRAPH_S), staying)
+    _leave_hints(ports, tenant, done)
+    # Their pieces have counted them already.
+    return Counter({**counts, "components": 0, "failed": 0, "vanished": 0, "braked": len(staying)})
 
 
 def pieces(ports: Ports, tenant: Tenant) -> Iterator[Piece]:
@@ -93,7 +142,18 @@ def _ranges(tenant: Tenant, now: datetime) -> list[tuple[Shelf, datetime | None,
 
 
 def sweep_piece(ports: Ports, tenant: Tenant, piece: Piece) -> Counter[str]:
-    """Gather, decide, do, note, tell: one piece of one tenant."""
+    """One piece by itself, wherever the tenant's others are done.
+
+    What vanished is counted now and acted on by a catch-up, when the others have counted theirs.
+    """
+    counts, vanished = _sweep_piece(ports, tenant, piece)
+    at = ports.clock() + OTHERS_COUNT
+    hints.leave(ports, [Hint(hints.COMPONENT, tenant.id, one.what, at) for one in vanished])
+    return counts
+
+
+def _sweep_piece(ports: Ports, tenant: Tenant, piece: Piece) -> tuple[Counter[str], list[Vanished]]:
+    """Gather, decide, do, note, tell: one piece of one tenant, and what it found gone."""
     now = ports.clock()
     buckets = None if piece == Piece() else (piece.low, piece.high)
     # By key: one that moves to another shelf between two reads is met twice.
@@ -104,7 +164,8 @@ def sweep_piece(ports: Ports, tenant: Tenant, piece: Piece) -> Counter[str]:
     }
     counts, done = work_through(ports, tenant, list(works.values()), look_at_all=True)
     _leave_hints(ports, tenant, done)
-    return counts
+    _report_undelivered(tenant, done, ports.clock())
+    return counts, vanished_in(done, now)
 
 
 def work_through(
@@ -112,10 +173,11 @@ def work_through(
 ) -> tuple[Counter[str], list[Work]]:
     """Take components as far as they go now, and tell the LMS.
 
-    *look_at_all* reads every event in Teams; else only those about to be changed are read.
+    *look_at_all* reads every event in Teams, as a piece of a sweep does, and only counts what has
+    vanished; else only those about to be changed are read, and what has vanished is acted on.
     """
     now = ports.clock()
-    if tenant.mode.value == "preview" or not tenant.enabled:
+    if tenant.mode is not Mode.LIVE or not tenant.enabled:
         return Counter({"preview": len(works)}), []
     graph = ports.graph(tenant)
     before = {work.key: work.record for work in works}
@@ -124,12 +186,13 @@ def work_through(
         ahead = [w for w in works if w.record.booking and w.record.booking.slot.start > now]
         prefix = marker_prefix(ports.deployment, tenant.id)
         strays = ports.calendars.look(graph, prefix, ahead, now, GRAPH_S)
-        cancel_strays(ports, tenant, graph, strays)
-    done = reconciler.settle(works)
-    done = act_on_vanished(ports, tenant, reconciler, done)
+        note_strays(ports, tenant, strays)
+    see_to = count_vanished if look_at_all else act_on_vanished
+    done = see_to(ports, tenant, reconciler, reconciler.settle(works))
     told = deliver(ports, tenant, done, LMS_S)
     counts = Counter({"components": len(done), "told": told.taken, "untold": told.failed})
     counts["unreached"] = int(not told.reached)
+    counts["vanished"] = sum(work.vanished for work in done)
     for work in done:
         counts.update(_what_happened(before[work.key].booking, work.record.booking))
         state, code = state_of(work.record, tenant, ports.clock())
@@ -140,25 +203,6 @@ def work_through(
                 extra={"tenant": tenant.id, "component": work.key, "why": code},
             )
     return counts, done
-
-
-def act_on_vanished(
-    ports: Ports, tenant: Tenant, reconciler: Reconciler, works: list[Work]
-) -> list[Work]:
-    """Ask the brake about events that are gone, and act on those it lets through."""
-    gone = [work for work in works if work.vanished]
-    if not gone:
-        return works
-    now = ports.clock()
-    found = [
-        brake.Vanished(str(work.key), bucket(work.record.saved.owner.key), now) for work in gone
-    ]
-    allowed = brake.ask(ports, tenant, found)
-    going = [work for work in gone if str(work.key) in allowed]
-    for work in going:
-        work.vanished_may_go = True
-    settled = reconciler.settle(going)
-    return [*(work for work in works if work not in going), *settled]
 
 
 def _what_happened(before: Any, after: Any) -> list[str]:
@@ -182,6 +226,20 @@ def _leave_hints(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> None:
         hints.leave(ports, [hints.later(hints.SWEEP, tenant.id, "", now)])
     elif left:
         hints.leave(ports, [hints.component_hint(tenant.id, w, now) for w in left])
+
+
+def _report_undelivered(tenant: Tenant, works: Sequence[Work], now: datetime) -> None:
+    """How long the oldest event has waited that the LMS should have taken by now.
+
+    An alert waits for this (``infra/events.bicep``); parked ones have an event of their own.
+    """
+    waiting = [event.at for work in works for event in work.record.queue if not event.parked]
+    if waiting and now - min(waiting) >= WAITS_LONG:
+        hours = (now - min(waiting)) / timedelta(hours=1)
+        log.warning(
+            "lms_event.undelivered",
+            extra={"tenant": tenant.id, "count": len(waiting), "age_hours": round(hours, 2)},
+        )
 
 
 def unfinished(work: Work) -> bool:

@@ -23,6 +23,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -126,6 +127,7 @@ _DEEPEST = 40
 _SAFE_LINK = re.compile("(?:https?://|mailto:)[^\\s\0-\x20\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
 
 
+@lru_cache(maxsize=64)  # asked for several times while a component is being dealt with
 def _content(description: str, *, is_html: bool) -> str:
     content = _reduced(description) if is_html else _escaped(description)
     words = _words(content)

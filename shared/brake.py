@@ -1,14 +1,16 @@
 """The brake: when many events vanish at once, nothing vanished is acted on (the law, rule 14).
 
 What vanished within 24 hours is counted in one row of the tenant, whichever way it was noticed,
-before any of it is acted on. ``weigh`` is the decision; ``ask`` reads, counts and stores.
+before any of it is acted on. ``weigh`` is the decision, ``count`` stores what was noticed, ``ask``
+counts and decides. A run that looks at a tenant piece by piece counts in every piece and asks when
+all have been counted.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +22,7 @@ from shared.record import Shelf
 log = logging.getLogger(__name__)
 
 SPAN = timedelta(hours=24)
-MANY, SHARE = 5, 0.2
+MANY, SHARE_IN = 5, 5  # five, and one in five
 ALL_OF_ONE = 3
 ROW = "brake"
 
@@ -44,19 +46,27 @@ class Brake:
     released_at: datetime | None = None
 
 
-def weigh(vanished: Iterable[Vanished], future: Mapping[str, str]) -> bool:
+def weigh(
+    vanished: Iterable[Vanished],
+    future: Mapping[str, str],
+    ahead: Container[str] | None = None,
+) -> bool:
     """Whether so many are gone that it looks like a fault.
 
     Args:
         vanished: What vanished within the span.
         future: The tenant's events still ahead a day ago or made since, by name: their owners'
             buckets. Those that vanished count as there.
+        ahead: Names of those that are ahead even now, which alone tell whether all of an
+            organizer's are gone: the meeting held this morning is no sign of life. None: all.
     """
     gone = {one.what: one.owner for one in vanished}
     there = {**future, **gone}
-    if len(gone) >= MANY and len(gone) >= SHARE * len(there):
+    if len(gone) >= MANY and len(gone) * SHARE_IN >= len(there):
         return True
-    of_owner = Counter(there.values())
+    of_owner = Counter(
+        owner for what, owner in there.items() if ahead is None or what in ahead or what in gone
+    )
     return any(
         count >= ALL_OF_ONE and count == of_owner[owner]
         for owner, count in Counter(gone.values()).items()
@@ -78,23 +88,30 @@ def release(brake: Brake, now: datetime) -> Brake:
     return Brake((), None, freed[-5000:], now)
 
 
-def ask(ports: Ports, tenant: Tenant, found: list[Vanished]) -> set[str]:
+def count(ports: Ports, tenant: Tenant, found: Sequence[Vanished]) -> Brake:
+    """Store what was noticed, without deciding yet; the brake as it stands then."""
+    now = ports.clock()
+    return ports.store.change(
+        partition(tenant.id), ROW, Brake, lambda had: note(had or Brake(), found, now)
+    )
+
+
+def ask(ports: Ports, tenant: Tenant, found: Sequence[Vanished]) -> set[str]:
     """Which of *found* may be acted on."""
     if not found:
         return set()
-    now = ports.clock()
-    brake = ports.store.change(
-        partition(tenant.id), ROW, Brake, lambda had: note(had or Brake(), found, now)
-    )
-    if (
-        brake.pulled_at is None
-        and brake.vanished
-        and weigh(brake.vanished, _future(ports, tenant.id, now))
-    ):
+    brake = count(ports, tenant, found)
+    if brake.pulled_at is None and brake.vanished and _looks_wrong(ports, tenant.id, brake):
+        now = ports.clock()
         brake = ports.store.change(
             partition(tenant.id), ROW, Brake, lambda had: _pulled(had or Brake(), now)
         )
         log.error("tenant.braked", extra={"tenant": tenant.id, "count": len(brake.vanished)})
+    return let_go(brake, found)
+
+
+def let_go(brake: Brake, found: Iterable[Vanished]) -> set[str]:
+    """Which of *found* the brake as it stands lets be acted on."""
     names = {one.what for one in found}
     return names & set(brake.released) if brake.pulled_at else names
 
@@ -103,10 +120,16 @@ def _pulled(brake: Brake, now: datetime) -> Brake:
     return brake if brake.pulled_at else replace(brake, pulled_at=now)
 
 
-def _future(ports: Ports, tenant: TenantId, now: datetime) -> dict[str, str]:
+def _looks_wrong(ports: Ports, tenant: TenantId, brake: Brake) -> bool:
+    now = ports.clock()
+    ahead = _places(ports, tenant, now)
+    return weigh(brake.vanished, _places(ports, tenant, now - SPAN), ahead.keys())
+
+
+def _places(ports: Ports, tenant: TenantId, since: datetime) -> dict[str, str]:
     places = (
         place
         for which in (Shelf.AHEAD, Shelf.OPEN)  # an event whose news waits for the LMS is there too
-        for place in ports.store.places(tenant, which, since=now - SPAN)
+        for place in ports.store.places(tenant, which, since)
     )
     return {str(place.key): place.bucket for place in places}

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.errors import Broken, Refused, RemoteError
+from shared.errors import Broken, NotAllowed, NotFound, Refused, RemoteError, Throttled
 from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import Request
 from shared.model import EventId, TenantId, UserId
-from shared.scheduling import Seen
+from shared.scheduling import Seen, Unknown, reason_of
 from shared.work import Work, view_of
 
 FILTERED, ORDERED, SINGLE = range(3)
@@ -31,6 +31,7 @@ class Stray:
     organizer: UserId
     event_id: EventId
     marker: str
+    start: datetime
 
 
 @dataclass(slots=True)
@@ -53,20 +54,22 @@ class Calendars:
         for work in booked.values():
             by_user.setdefault(work.booking.organizer, []).append(work)
         strays: list[Stray] = []
-        singly: list[Work] = []
         for user, found in self._lists(graph, prefix, list(by_user), since, seconds).items():
-            if isinstance(found, RemoteError):
-                # A mailbox that cannot be listed is asked event by event: the answers tell why.
-                singly += by_user[user]
+            if isinstance(found, NotAllowed | NotFound | Throttled):
+                # What keeps the mailbox from us keeps every event in it from us: nothing is gone.
+                for work in by_user[user]:
+                    work.view = Unknown(reason_of(found)[0])
                 continue
+            if isinstance(found, RemoteError):
+                continue  # each event is asked for by itself: the answers tell why
             for event in found:
                 view, event_id = view_of(event), EventId(str(event.get("id") or ""))
                 if event_id in booked and isinstance(view, Seen):
                     booked[event_id].view = view
                 elif event_id not in booked and isinstance(view, Seen):
-                    strays.append(Stray(user, event_id, protocol.marker_of(event)))
-        singly += [w for w in booked.values() if w.view is None and w not in singly]
-        read_singly(graph, singly, seconds)
+                    marker = protocol.marker_of(event)
+                    strays.append(Stray(user, event_id, marker, view.slot.start))
+        read_singly(graph, [work for work in booked.values() if work.view is None], seconds)
         return [stray for stray in strays if stray.marker.startswith(prefix)]
 
     def _lists(
@@ -80,8 +83,9 @@ class Calendars:
         way = self._way.get(prefix, FILTERED)
         while way != SINGLE:
             found = _list_all(graph, prefix, users, since, seconds, ordered=way == ORDERED)
-            refused = [one for one in found.values() if isinstance(one, Refused)]
-            if not refused:
+            refused = any(isinstance(one, Refused) for one in found.values())
+            # One mailbox's refusal is its own; where no list is given it is the list that is.
+            if not refused or any(isinstance(one, list) for one in found.values()):
                 return found
             way += 1
             self._way[prefix] = way

@@ -17,6 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 T = TypeVar("T")
 Turn = Callable[[Any], Any]
 
@@ -24,7 +26,7 @@ Turn = Callable[[Any], Any]
 def dumps(value: Any) -> str:
     """The compact JSON of one of our values."""
     encode, _ = _turns(type(value))
-    return json.dumps(encode(value), ensure_ascii=False, separators=(",", ":"))
+    return _compact(encode(value))
 
 
 def loads(kind: type[T], text: str) -> T:

@@ -96,6 +96,13 @@ class Settings:
             )
         if not self.signing_keys:
             faults.append("SIGNING_KEY is missing")
+        if any(key.lower().startswith("@microsoft.keyvault(") for key in self.signing_keys):
+            # The platform hands over the reference itself when it cannot read the secret: webhooks
+            # would be signed with what every deployment's template tells.
+            faults.append(
+                "SIGNING_KEY is an unresolved Key Vault reference: the secret is missing, or the "
+                "app's identity may not read it"
+            )
         if any(len(key) < 16 for key in self.signing_keys):
             faults.append("every SIGNING_KEY must have at least 16 characters")
         for name, url in (

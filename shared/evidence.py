@@ -16,18 +16,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared.attendance import (
-    Asked,
-    Case,
-    Decision,
-    Session,
-    Standing,
-    Step,
-    Verdict,
-    counted,
-    whole_minutes,
-)
+from shared.attendance import Asked, Case, Session, Verdict, counted, whole_minutes
 from shared.codec import instant
+from shared.intervals import Interval
 from shared.model import (
     AttendanceSettings,
     ComponentId,
@@ -39,7 +30,8 @@ from shared.model import (
     TenantId,
     UserId,
 )
-from shared.people import Interval, Participant, Rule, Stay, Who, is_guid
+from shared.people import Participant, Rule, Stay, Who, is_guid
+from shared.verification import Decision, Standing, Step
 
 SCHEMA = 1
 """The version of a record's form; raised when a reader must know."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,12 +19,13 @@ from shared.lms.outbox import pause_after
 from shared.model import TenantId
 from shared.ports import Ports
 from shared.record import Record
-from shared.table import rows
+from shared.table import GROUP_OPERATIONS, Delete, Op, Replace, rows
 from shared.work import Work
 
 HINTS = "hints"
 LEASE = timedelta(minutes=2)
 COMPONENT, OPEN, SWEEP, CHANGED, VERIFY = "component", "open", "sweep", "changed", "verify"
+STRAYS, RENEW = "strays", "renew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Hint:
 
     *kind*: ``component`` (a key), ``open`` (the tenant's unfinished business), ``sweep`` (all of
     the tenant), ``changed`` (an event that Graph says changed: mailbox and event id), ``verify``
-    (a key, because a person asked).
+    (a key, because a person asked), ``strays`` (events seen that nobody expects), ``renew`` (the
+    tenant's subscriptions to changes; a subscription's id when that one is in doubt).
     """
 
     kind: str
@@ -102,27 +104,41 @@ def component_hint(tenant: TenantId, work: Work, now: datetime, tries: int = 0) 
 
 def take_due(ports: Ports, now: datetime) -> list[tuple[Hint, str]]:
     """Hints whose time has come, each put off by a lease so that no other run takes it too."""
-    taken = []
-    for row in rows(ports.store.table, HINTS, "", "\x7f"):
-        hint = codec.loads(Hint, row.text)
-        if hint.at > now:
-            continue
-        lease = replace(hint, at=now + LEASE)
-        try:
-            etag = ports.store.replace(HINTS, row.key, lease, row.etag)
-        except Stale:
-            continue
-        taken.append((hint, etag))
-    return taken
+    due = [
+        (hint, row)
+        for row in rows(ports.store.table, HINTS, "", "\x7f")
+        if (hint := codec.loads(Hint, row.text)).at <= now
+    ]
+    leases: list[Op] = [
+        Replace(replace(row, text=codec.dumps(replace(hint, at=now + LEASE)))) for hint, row in due
+    ]
+    etags = _each(ports, leases)
+    return [(hint, etag) for (hint, _), etag in zip(due, etags, strict=True) if etag is not None]
 
 
 def done(ports: Ports, taken: Iterable[tuple[Hint, str]]) -> None:
     """Drop hints that were followed, but for those put anew meanwhile."""
-    for hint, etag in taken:
+    _each(ports, [Delete(hint.key, etag) for hint, etag in taken])
+
+
+def _each(ports: Ports, ops: Sequence[Op]) -> list[str | None]:
+    """Carry out every operation for itself, though many to a transaction; each one's new ETag, and
+    None for one that lost its race. A notification of many changes leaves many hints."""
+    etags: list[str | None] = []
+    for at in range(0, len(ops), GROUP_OPERATIONS):
+        group = ops[at : at + GROUP_OPERATIONS]
         try:
-            ports.store.delete(HINTS, hint.key, etag)
+            etags += ports.store.table.commit(HINTS, group)
         except Stale:
-            continue
+            etags += [_alone(ports, op) for op in group]
+    return etags
+
+
+def _alone(ports: Ports, op: Op) -> str | None:
+    try:
+        return ports.store.table.commit(HINTS, [op])[0]
+    except Stale:
+        return None
 
 
 def put_off(ports: Ports, hint: Hint, now: datetime) -> None:

@@ -19,21 +19,10 @@ from datetime import datetime
 from enum import Enum
 from itertools import combinations
 
+from shared.intervals import Interval
 from shared.model import JoinUrl, Kind, Organizer, Person, Snapshot, UserId, fold
 
 # --- what a report tells -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Interval:
-    """One join-to-leave spell, UTC. Nothing happens in one that ends where it begins."""
-
-    joined_at: datetime
-    left_at: datetime
-
-    def overlaps(self, other: Interval) -> bool:
-        """Whether the two share any time; touching is not sharing."""
-        return self.joined_at < other.left_at and other.joined_at < self.left_at
 
 
 class Joined(Enum):

@@ -27,6 +27,8 @@ REASONS = {
     "credential_rejected": "Microsoft Entra rejected the connector's credential.",
     "credential_expired": "The connector's client secret has expired.",
     "entra_tenant_not_found": "The Entra tenant id does not exist in this cloud.",
+    "wrong_cloud": "The Entra tenant is not of the cloud that the tenant's settings name.",
+    "sign_in_blocked": "A Conditional Access policy of the customer blocks the connector's sign-in.",
     "entra_unavailable": "Microsoft Entra gave no token; it is tried again shortly.",
     "braked": "Too many events vanished at once; nothing is cancelled until somebody releases it.",
     "online_meeting_removed": "The Teams meeting was taken out of the event; put it back there.",
@@ -40,6 +42,7 @@ UNSEEN = frozenset(
     {
         "throttled", "teams_unavailable", "entra_unavailable", "teams_refused", "not_permitted",
         "not_consented", "credential_rejected", "credential_expired", "entra_tenant_not_found",
+        "wrong_cloud", "sign_in_blocked",
         "owner_not_found", "owner_without_teams",
     }
 )  # fmt: skip

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared import scheduling
+from shared import hints, scheduling, subscriptions
 from shared.errors import Broken, Changed, NotFound, Refused, RemoteError, Stale
 from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import Request
+from shared.hints import Hint
 from shared.model import Booking, EventId, Intent, Organizer, Tenant
 from shared.ports import Ports
 from shared.record import Record
@@ -29,6 +30,7 @@ from shared.work import Work, view_of
 log = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=2)
+SOON = timedelta(seconds=20)
 ROUNDS = 12
 FINDABLE_AFTER = timedelta(minutes=10)
 CANCELLED_BY_LMS = "Cancelled in the learning management system."
@@ -107,9 +109,17 @@ class Reconciler:
         if not works:
             return
         owners = {work.record.saved.owner.key: work.record.saved.owner for work in works}
-        self._owners |= self.ports.directory.find(
-            self.tenant.id, self.graph, owners, now, self._left()
-        )
+        found = self.ports.directory.find(self.tenant.id, self.graph, owners, now, self._left())
+        self._owners |= found
+        if any(owner.read_at == now for owner in found.values()):
+            self._subscribe_soon(now)
+
+    def _subscribe_soon(self, now: datetime) -> None:
+        """An owner looked up anew may be about to get a first event, in a calendar that nobody
+        watches yet."""
+        if subscriptions.are_wanted(self.ports, self.tenant):
+            soon = Hint(hints.RENEW, self.tenant.id, "", now + SOON)
+            hints.leave(self.ports, [soon])
 
     def _read(self, works: list[Work]) -> None:
         bookings = [booking for work in works if (booking := _event_of(work.record))]

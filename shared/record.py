@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from shared.attendance import Standing
 from shared.keys import ComponentKey, component_key, stamp
 from shared.model import (
     Booking,
@@ -25,6 +24,7 @@ from shared.model import (
     Snapshot,
     Told,
 )
+from shared.verification import Standing
 
 
 class Shelf(Enum):

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any
 
 from shared import agenda
-from shared.errors import Broken, NotAllowed, NotFound, RemoteError, Throttled
+from shared.errors import Broken, Changed, NotAllowed, NotFound, RemoteError, Throttled
 from shared.model import (
     Booking,
     By,
@@ -448,6 +448,9 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
         return plan(left, replace(facts, view=None))
     if facts.view is None:
         return Step(record, Act.READ)  # the tutor may have moved it: that comes along
+    passing = isinstance(facts.view, Unknown) and not needs_a_person(facts.view.code)
+    if passing and not _is_near(booking, facts.now):
+        return Step(record)  # what the tutor did there is not known yet
     return Step(record, Act.CANCEL)
 
 
@@ -737,10 +740,12 @@ def reason_of(error: RemoteError) -> tuple[str, bool]:
     if error.system == "entra":
         codes = {
             "AADSTS700016": "not_consented", "AADSTS7000229": "not_consented",
-            "AADSTS65001": "not_consented", "AADSTS500011": "not_consented",
+            "AADSTS65001": "not_consented", "AADSTS500011": "wrong_cloud",
+            "AADSTS900382": "wrong_cloud", "AADSTS900432": "wrong_cloud",
+            "AADSTS90038": "wrong_cloud",
             "AADSTS7000215": "credential_rejected", "AADSTS700027": "credential_rejected",
             "AADSTS700213": "credential_rejected", "AADSTS7000222": "credential_expired",
-            "AADSTS90002": "entra_tenant_not_found", "AADSTS53003": "not_permitted",
+            "AADSTS90002": "entra_tenant_not_found", "AADSTS53003": "sign_in_blocked",
         }  # fmt: skip
         code = codes.get(error.code, "")
         if code:
@@ -754,7 +759,7 @@ def reason_of(error: RemoteError) -> tuple[str, bool]:
         return "not_permitted", True
     if isinstance(error, NotFound):
         return "owner_without_teams" if "Mailbox" in error.code else "owner_not_found", True
-    if isinstance(error, Broken):
+    if isinstance(error, Broken | Changed):  # Graph answers 412 now and then for no reason at all
         return "teams_unavailable", False
     return "teams_refused", True
 
@@ -766,6 +771,11 @@ def fail(record: Record, code: str, facts: Facts, *, final: bool) -> Record:
         return record
     data = {"code": code, "message": sentence(code)}
     return replace(tell(record, "meeting.failed", data, facts), told_problem=code)
+
+
+def braked(record: Record, now: datetime) -> Record:
+    """The event is gone, and so are too many others for that to be believed."""
+    return _with_problem(record, "braked", now, final=False)
 
 
 def _with_problem(record: Record, code: str, now: datetime, *, final: bool) -> Record:

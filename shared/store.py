@@ -11,6 +11,8 @@ of whichever of the two was read: so either guards both.
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -146,12 +148,13 @@ class Store:
             return stale
 
     def _commit(self, tenant: TenantId, group: list[tuple[Write, list[Op]]]) -> list[Stored]:
-        etags = self.table.commit(partition(tenant), [op for _, ops in group for op in ops])
-        done, at = [], 0
-        for write, ops in group:
+        ops = {_name(op): op for _, ops in group for op in ops}
+        etags = dict(zip(ops, self.table.commit(partition(tenant), [*ops.values()]), strict=True))
+        done = []
+        for write, _ in group:
             record = _settled(write.record)
-            done.append(Stored(record, etags[at], f"component|{record.key}", _shelf_key(record)))
-            at += len(ops)
+            home = f"component|{record.key}"
+            done.append(Stored(record, etags[home], home, _shelf_key(record)))
         return done
 
     def history(self, tenant: TenantId, key: ComponentKey) -> list[Happening]:
@@ -198,7 +201,7 @@ class Store:
 
     def change(self, where: str, key: str, kind: type[V], turn: Callable[[V | None], V]) -> V:
         """Read, turn and write back, again from the start after each lost race."""
-        for _ in range(20):
+        for lost in range(50):
             held = self.read(where, key, kind)
             value = turn(held.value if held else None)
             if held and value == held.value:
@@ -209,6 +212,7 @@ class Store:
                 else:
                     self.insert(where, key, value)
             except Stale:
+                time.sleep(random.uniform(0, 0.002 * lost))  # noqa: S311 - so that not all meet again
                 continue
             return value
         raise Stale(key)
@@ -300,7 +304,8 @@ def _groups(
 ) -> Iterator[list[tuple[Write, list[Op]]]]:
     """Cut where a transaction would be too long or too large; a component is never cut.
 
-    A row that several components bring along alike (a person they share) is written once.
+    A row that several components bring along alike (a person they share) counts, and is written,
+    once; each keeps it, in case the group loses and is split.
     """
     group: list[tuple[Write, list[Op]]] = []
     held: dict[str, Op] = {}
@@ -313,7 +318,7 @@ def _groups(
             yield group
             group, held, size = [], {}, 0
             new = {_name(op): op for op in ops}
-        group.append((write, list(new.values())))
+        group.append((write, ops))
         held |= new
         size += sum(op_size(op) for op in new.values())
     if group:

@@ -8,13 +8,23 @@ under 4 MiB a group, 64 KiB a property, 1 MiB a row
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from shared import transaction
 from shared.config import Settings
-from shared.errors import Stale, Unavailable
+from shared.errors import Broken, Stale, Unavailable
+from shared.http import Answer, Call, sender
+from shared.transaction import GroupRefused, Operation
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +33,11 @@ GROUP_BYTES = 3_500_000  # of 4 MiB: the rest is for MIME parts and escapes
 ROW_BYTES = 1_000_000  # of 1 MiB
 CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units and a character may take two
 PAGE = 1000
+OVERLOADED = (403, 408, 429, 500, 502, 503, 504)
+"""Answers that another time may not be: 403 while a role is being granted, too."""
+AGAIN_AFTER_S = (0.3, 0.6)
+TIMEOUT_S = 15.0
+AUDIENCE = "https://storage.azure.com/.default"
 MARKS = ("bucket", "on")
 """The names a row's marks may have."""
 
@@ -37,8 +52,10 @@ class Row:
     etag: str = ""
 
     def size(self) -> int:
-        """An upper estimate of the bytes this row takes in a request."""
-        return 400 + 3 * len(self.key) + 2 * len(self.text.encode("utf-8"))
+        """An upper estimate of the bytes this row takes in a request, all but ASCII escaped."""
+        plain = self.text.isascii() and self.text.isprintable()  # as JSON is, mostly
+        text = 2 * len(self.text) if plain else len(json.dumps(self.text))
+        return 900 + 4 * len(self.key) + text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,9 @@ class Delete:
 
 
 Op = Insert | Replace | Put | Delete
+
+Post = Callable[[Mapping[str, str], bytes], Answer]
+"""Raises ``Unavailable`` when no answer came."""
 
 
 def op_size(op: Op) -> int:
@@ -140,15 +160,27 @@ def check_group(ops: Sequence[Op]) -> None:
     if len(set(keys)) != len(keys):
         raise ValueError("a row twice in one group")
     for op in ops:
-        if not isinstance(op, Delete) and 2 * len(op.row.text) > ROW_BYTES:
+        if not isinstance(op, Delete) and _stored_bytes(op.row.text) > ROW_BYTES:
             raise ValueError("a row over 1 MiB")
 
 
-class AzureTable:
-    """A table of Azure's service or of its emulator."""
+def _stored_bytes(text: str) -> int:
+    """What the service counts: two bytes a UTF-16 unit."""
+    return 2 * len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass"))
 
-    def __init__(self, client: Any) -> None:
+
+class AzureTable:
+    """A table of Azure's service or of its emulator.
+
+    Args:
+        client: The SDK's, for reading.
+        post: Sends a group's headers and body to the service.
+    """
+
+    def __init__(self, client: Any, post: Post) -> None:
         self._client = client
+        self._url = f"{client.url}/{client.table_name}"
+        self._post = post
 
     def get(self, partition: str, key: str) -> Row | None:
         from azure.core.exceptions import ResourceNotFoundError
@@ -198,25 +230,17 @@ class AzureTable:
         return Page(tuple(found), found[-1].key if found and more else "")
 
     def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:
-        from azure.core.exceptions import (
-            ResourceExistsError,
-            ResourceModifiedError,
-            ResourceNotFoundError,
-        )
-        from azure.data.tables import TableTransactionError
-
         check_group(ops)
-        lost = (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError)
+        headers, body = transaction.group(self._url, partition, map(_operation, ops))
+        answer = self._post(headers, body)
         try:
-            with _translated():
-                answers = self._client.submit_transaction([_operation(partition, op) for op in ops])
-        except lost as error:
-            raise Stale(str(type(error).__name__)) from error
-        except TableTransactionError as error:
-            if error.status_code in (404, 409, 412):
-                raise Stale(f"operation {error.index}") from error
+            return transaction.etags(answer.status, answer.body)
+        except GroupRefused as refused:
+            if refused.status in (404, 409, 412) and refused.code != "TableNotFound":
+                raise Stale(refused.code) from None
+            if refused.status in OVERLOADED or refused.code == "TableNotFound":
+                raise Unavailable(f"the state table answers {refused}") from None
             raise
-        return [str(answer.get("etag") or "") for answer in answers]
 
 
 class _translated:  # noqa: N801 - read as a word: "with _translated():"
@@ -234,41 +258,25 @@ class _translated:  # noqa: N801 - read as a word: "with _translated():"
 
         if isinstance(error, ServiceRequestError | ServiceResponseError):
             raise Unavailable("the state table does not answer") from error
-        if isinstance(error, HttpResponseError) and (error.status_code or 0) in (
-            403,
-            408,
-            429,
-            500,
-            502,
-            503,
-            504,
-        ):
+        if isinstance(error, HttpResponseError) and error.status_code in OVERLOADED:
             raise Unavailable(f"the state table answers {error.status_code}") from error
 
 
-def _operation(partition: str, op: Op) -> tuple[Any, ...]:
-    from azure.core import MatchConditions
-
+def _operation(op: Op) -> Operation:
     match op:
         case Insert(row):
-            return ("create", _entity(partition, row))
+            return Operation("POST", row.key, "", _properties(row))
         case Replace(row):
-            guard = {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
-            return ("update", _entity(partition, row), {"mode": "replace", **guard})
+            return Operation("PUT", row.key, row.etag, _properties(row))
         case Put(row):
-            return ("upsert", _entity(partition, row), {"mode": "replace"})
-        case Delete(key, ""):
-            return ("delete", {"PartitionKey": partition, "RowKey": key})
+            return Operation("PUT", row.key, "", _properties(row))
         case Delete(key, etag):
-            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-            return ("delete", {"PartitionKey": partition, "RowKey": key}, guard)
+            return Operation("DELETE", key, etag)
 
 
-def _entity(partition: str, row: Row) -> dict[str, Any]:
-    entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": row.key, **row.marks}
-    for n in range(0, len(row.text), CHUNK):
-        entity[f"t{n // CHUNK:02}"] = row.text[n : n + CHUNK]
-    return entity
+def _properties(row: Row) -> dict[str, str]:
+    chunks = {f"t{n // CHUNK:02}": row.text[n : n + CHUNK] for n in range(0, len(row.text), CHUNK)}
+    return {**row.marks, **chunks}
 
 
 def _row(entity: Any) -> Row:
@@ -297,19 +305,68 @@ def open_table(settings: Settings) -> AzureTable:
     name = f"{settings.state_table_prefix}state"
     limits: dict[str, Any] = {
         "retry_total": 2, "retry_backoff_factor": 0.3,
-        "connection_timeout": 3, "read_timeout": 8,
+        "connection_timeout": 3, "read_timeout": TIMEOUT_S,
     }  # fmt: skip
     if settings.state_table_endpoint:
         from azure.identity import ManagedIdentityCredential
 
-        credential = ManagedIdentityCredential(client_id=settings.identity_client_id or None)
-        return AzureTable(
-            TableClient(settings.state_table_endpoint, name, credential=credential, **limits)
-        )
+        identity = settings.identity_client_id or None
+        credential = _Identity(ManagedIdentityCredential(client_id=identity))
+        client = TableClient(settings.state_table_endpoint, name, credential=credential, **limits)
+        return AzureTable(client, _poster(client.url, partial(_by_identity, credential)))
     client = TableClient.from_connection_string(settings.state_connection_string, name, **limits)
     with _translated():
         try:
             client.create_table()
         except ResourceExistsError:
             log.debug("table.exists")
-    return AzureTable(client)
+    return AzureTable(client, _poster(client.url, partial(_by_key, client)))
+
+
+def _poster(endpoint: str, sign: Callable[[], dict[str, str]]) -> Post:
+    """Sends groups; once and again where the service says that it had no time for one."""
+    send = sender("state")
+
+    def post(headers: Mapping[str, str], body: bytes) -> Answer:
+        for pause_s in (*AGAIN_AFTER_S, None):
+            call = Call("POST", f"{endpoint}/$batch", {**headers, **sign()}, body, TIMEOUT_S)
+            try:
+                answer = send(call)
+            except Broken as error:
+                raise Unavailable("the state table does not answer") from error
+            if answer.status not in (500, 503, 504) or pause_s is None:
+                return answer
+            time.sleep(pause_s)
+        raise AssertionError("the last answer is returned")
+
+    return post
+
+
+class _Identity:
+    """A credential that says ours when it has no token: the SDK would stumble over its own."""
+
+    def __init__(self, credential: Any) -> None:
+        self._credential = credential
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        from azure.core.exceptions import ClientAuthenticationError
+
+        try:
+            return self._credential.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise Unavailable("no token for the state table") from error
+
+
+def _by_identity(credential: _Identity) -> dict[str, str]:
+    token = credential.get_token(AUDIENCE).token
+    return {"Authorization": f"Bearer {token}", "x-ms-date": formatdate(usegmt=True)}
+
+
+def _by_key(client: Any) -> dict[str, str]:
+    """https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key"""
+    account, key = client.credential.named_key
+    date = formatdate(usegmt=True)
+    text = f"{date}\n/{account}{urlsplit(client.url).path}/$batch"
+    signature = hmac.digest(base64.b64decode(key), text.encode(), "sha256")
+    signed = base64.b64encode(signature).decode()
+    return {"Authorization": f"SharedKeyLite {account}:{signed}", "x-ms-date": date}

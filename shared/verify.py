@@ -1,8 +1,8 @@
 """Verifying attendance: read the reports, judge, note with evidence, all for many at once.
 
 Gather: the online meeting of every link a component ever had, its reports, whom the directory
-knows. Decide: ``shared.attendance``. Note: the evidence record, the standing and what the LMS is
-told change in one transaction.
+knows. Decide: ``shared.attendance`` and ``shared.verification``. Note: the evidence record, the
+standing and what the LMS is told change in one transaction.
 """
 
 from __future__ import annotations
@@ -17,17 +17,10 @@ from typing import Any
 from shared import codec, evidence
 from shared.attendance import (
     Case,
-    Decided,
-    Decision,
-    Step,
-    Tell,
     Verdict,
     assemble,
-    decide,
     hours_text,
-    is_due,
     judge,
-    next_step,
     note_title,
     whole_minutes,
 )
@@ -55,6 +48,7 @@ from shared.record import Record, with_line
 from shared.scheduling import Facts, tell
 from shared.store import Stored, Write
 from shared.table import Insert, Op, Put, Row
+from shared.verification import Decided, Decision, Step, Tell, decide, is_due, next_step
 from shared.version import VERSION
 from shared.window import local_date
 from shared.work import Work

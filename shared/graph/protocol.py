@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared import agenda
@@ -244,8 +244,14 @@ def cancel_stray(user: UserId, event: EventId, comment: str) -> Request:
 
 
 def delete_event(booking: Booking) -> Request:
-    path = f"/users/{_path(booking.organizer)}/events/{_path(booking.event_id)}"
-    return Request("DELETE", path, str(booking.organizer), _headers())
+    return delete_stray(booking.organizer, booking.event_id)
+
+
+def delete_stray(user: UserId, event: EventId) -> Request:
+    """Deletes; from an organizer's calendar that tells the attendees as well
+    (https://learn.microsoft.com/graph/api/event-delete)."""
+    path = f"/users/{_path(user)}/events/{_path(event)}"
+    return Request("DELETE", path, str(user), _headers())
 
 
 def find_by_marker(user: UserId, value: str) -> Request:
@@ -263,7 +269,7 @@ def our_events(user: UserId, prefix: str, since: datetime | None, *, ordered: bo
         f" and startswith(ep/value,'{_literal(prefix)}'))"
     )
     if since and not ordered:
-        where += f" and start/dateTime ge '{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+        where += f" and start/dateTime ge '{_utc(since)}'"
     return _list(user, where, "&$orderby=start/dateTime%20desc" if ordered else "")
 
 
@@ -387,6 +393,121 @@ def no_such_meeting(error: RemoteError) -> bool:
     return isinstance(error, NotFound) or (
         isinstance(error, Refused) and error.message.startswith("1026")
     )
+
+
+# -- change notifications -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription as Graph tells it. *user* is its mailbox, "" when it has another resource."""
+
+    id: str
+    user: UserId
+    url: str
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notification claims: a changed event, or, with a *lifecycle* event, a subscription.
+
+    Each part is "" where it does not say. *state* is the client state that must prove it.
+    """
+
+    state: str
+    subscription: str
+    user: str = ""
+    event: str = ""
+    lifecycle: str = ""
+
+
+def create_subscription(user: UserId, url: str, state: str, until: datetime) -> Request:
+    """Asks to hear of changes in a calendar
+    (https://learn.microsoft.com/graph/api/subscription-post-subscriptions).
+
+    Not of new events: ours we know of, and others are none of our business. The kind of ids in
+    notifications is settled here, by the header.
+    """
+    body = {
+        "changeType": "updated,deleted",
+        "notificationUrl": url,
+        "lifecycleNotificationUrl": url,
+        "resource": f"/users/{_path(user)}/events",
+        "expirationDateTime": _utc(until),
+        "clientState": state,
+    }
+    return Request("POST", "/subscriptions", headers=_headers(), body=body)
+
+
+def renew_subscription(subscription: str, until: datetime) -> Request:
+    """Also gives it the new authorization that a lifecycle event asks for
+    (https://learn.microsoft.com/graph/change-notifications-lifecycle-events)."""
+    path = f"/subscriptions/{_path(subscription)}"
+    return Request("PATCH", path, headers=_headers(), body={"expirationDateTime": _utc(until)})
+
+
+def delete_subscription(subscription: str) -> Request:
+    return Request("DELETE", f"/subscriptions/{_path(subscription)}", headers=_headers())
+
+
+def list_subscriptions() -> Request:
+    """All of this app's in the customer's directory."""
+    return Request("GET", "/subscriptions", headers=_headers())
+
+
+_CALENDAR = re.compile(r"/?users/([^/]+)/events(?:/([^/]+))?/?", re.IGNORECASE)
+
+
+def subscribed_of(body: Any) -> Subscribed:
+    """Raises Broken for one without id or expiry."""
+    try:
+        about = _CALENDAR.fullmatch(str(body.get("resource") or ""))
+        return Subscribed(
+            str(body["id"]),
+            UserId(unquote(about[1])) if about else UserId(""),
+            str(body.get("notificationUrl") or ""),
+            _moment(str(body["expirationDateTime"])),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Broken("graph", "unreadable_subscription", type(error).__name__) from error
+
+
+def notices_of(body: Any) -> list[Notice] | None:
+    """Every notification in a POST of Graph's; None for what is none of these
+    (https://learn.microsoft.com/graph/change-notifications-delivery-webhooks)."""
+    items = body.get("value") if isinstance(body, dict) else None
+    if not isinstance(items, list):
+        return None
+    return [_notice(item if isinstance(item, dict) else {}) for item in items]
+
+
+def _notice(item: Mapping[str, Any]) -> Notice:
+    about = _CALENDAR.fullmatch(_said(item, "resource"))
+    data = item.get("resourceData")
+    event = _said(data, "id") if isinstance(data, dict) else ""
+    return Notice(
+        state=_said(item, "clientState"),
+        subscription=_said(item, "subscriptionId"),
+        user=unquote(about[1]) if about else "",
+        event=event or (unquote(about[2]) if about and about[2] else ""),
+        lifecycle=_said(item, "lifecycleEvent"),
+    )
+
+
+def _said(item: Mapping[str, Any], name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _moment(text: str) -> datetime:
+    """RFC 3339 with any number of decimals; to the second, and UTC where no offset is given."""
+    moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text))
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 # -- answers ------------------------------------------------------------------------------

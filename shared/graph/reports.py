@@ -14,7 +14,8 @@ from typing import Any
 
 from shared.contract.instants import read_instant
 from shared.evidence import canonical, sha256
-from shared.people import Entry, Interval, Joined, Report, is_guid
+from shared.intervals import Interval
+from shared.people import Entry, Joined, Report, is_guid
 
 _TYPES = {
     "communicationsuseridentity": Joined.SIGNED_IN,

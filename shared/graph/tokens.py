@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.config import Settings
-from shared.errors import Broken, NotAllowed
+from shared.errors import Broken, NotAllowed, RemoteError
 from shared.graph.protocol import CLOUDS
 
 _AUDIENCES = {
@@ -24,6 +25,11 @@ _AUDIENCES = {
     "china": "api://AzureADTokenExchangeChina",
 }
 _CODE = re.compile(r"AADSTS\d+")
+_PASSING = {
+    "AADSTS50196",  # too many like requests: a loop, cut off for minutes
+    "AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90033", "AADSTS90055",
+}  # fmt: skip
+"""Refusals that time mends (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)."""
 TIMEOUT_S = 4  # twice at most (discovery, token): a webhook is to be answered within 10
 
 
@@ -40,8 +46,8 @@ class Tokens:
         """A token for the tenant's Graph.
 
         *fresh* forgets the kept one first: Graph has been seen to refuse valid tokens.
-        Raises NotAllowed when Entra says no (``code`` is its AADSTS code), Broken when it does not
-        answer properly.
+        Raises NotAllowed when Entra says no (``code`` is its AADSTS code) or our credential cannot
+        be used (``certificate``, ``managed_identity``), Broken when it does not answer properly.
         """
         # An override of the endpoints replaces where requests go, not what they are for.
         parts = urlsplit(CLOUDS[cloud][1])
@@ -51,11 +57,11 @@ class Tokens:
             if fresh:
                 client.remove_tokens_for_client()
             result = client.acquire_token_for_client(scopes=[scope])
-        except NotAllowed:
+        except RemoteError:
             raise
         except ValueError as error:
-            # msal says so when the tenant's OpenID configuration is refused.
-            raise _refusal(str(error)) from None
+            # msal says so when the tenant's OpenID configuration is refused, and why behind that.
+            raise _refusal(f"{error} {error.__context__}") from None
         except Exception as error:
             raise Broken("entra", "no_answer", type(error).__name__) from error
         if "access_token" in result:
@@ -98,25 +104,45 @@ class Tokens:
 
         with self._lock:
             if self._identity is None:
+                session = requests.Session()
+                # The platform's endpoint is asked while a webhook waits for its answer.
+                session.request = partial(session.request, timeout=TIMEOUT_S)  # type: ignore[method-assign]
                 self._identity = msal.ManagedIdentityClient(
                     msal.UserAssignedManagedIdentity(client_id=self._settings.identity_client_id),
-                    http_client=requests.Session(),
+                    http_client=session,
                 )
         result = self._identity.acquire_token_for_client(resource=audience)
-        if "access_token" not in result:
-            raise NotAllowed("entra", "managed_identity", str(result.get("error") or ""))
-        return str(result["access_token"])
+        if "access_token" in result:
+            return str(result["access_token"])
+        # msal tells the endpoint's status in words: "400, No User Assigned … Identity found".
+        described = str(result.get("error_description") or "")
+        if re.match(r"4(?!08|29)\d\d\b", described):
+            raise NotAllowed("entra", "managed_identity", described[:80])
+        raise Broken("entra", "managed_identity", described[:80])
 
 
 def _certificate(path: Path) -> dict[str, Any]:
-    if path.suffix.lower() in (".pfx", ".p12"):
-        return {"private_key_pfx_path": str(path)}
-    pem = path.read_text(encoding="ascii")
+    """Raises NotAllowed when there is no certificate with its key to be read."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        content = path.read_bytes()
+        if path.suffix.lower() in (".pfx", ".p12"):
+            pkcs12.load_key_and_certificates(content, None)
+            return {"private_key_pfx_path": str(path)}
+        load_pem_private_key(content, None)
+        load_pem_x509_certificate(content)
+        pem = content.decode("ascii")
+    except (OSError, ValueError, TypeError) as error:
+        raise NotAllowed("entra", "certificate", type(error).__name__) from None
     return {"private_key": pem, "public_certificate": pem}
 
 
 def _refusal(described: str) -> NotAllowed | Broken:
     found = _CODE.search(described)
+    if found and found.group() in _PASSING:
+        return Broken("entra", found.group())
     if found:
         return NotAllowed("entra", found.group())
     return Broken("entra", "unclear", described[:80])

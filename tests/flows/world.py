@@ -6,9 +6,13 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
+
+import azure.functions as func
 
 from attendance_timer.night import night
-from component_http import operate
+from component_http import graph_notifications, operate
+from component_http.notify import take as take_notifications
 from component_http.operate import put_tenant
 from component_http.receive import receive, receive_batch
 from schedule_timer.catch_up import catch_up
@@ -37,6 +41,8 @@ from tests.simulators.posting import Posted
 TENANT = "northern"
 ENTRA = "8f0c0000-0000-4000-8000-000000000001"
 BASE = "https://graph.test/v1.0"
+HERE = "https://connector.test"
+NEVER_S = 1e9
 TUTOR = {"email": "tutor@college.example", "name": "T. Utor"}
 LEARNER = {"email": "learner@work.example", "name": "L. Earner"}
 MORNING = datetime(2026, 4, 25, 8, 0, tzinfo=UTC)
@@ -64,15 +70,23 @@ class World:
     Attributes:
         now: Simulated time, frozen; ``pass_`` moves it.
         graph, lms: The simulators, with their back doors.
+        deaf: Notifications are answered as usual, and nothing is made of them.
         ports: What the connector works with.
     """
 
-    def __init__(self, now: datetime = MORNING, table: Table | None = None) -> None:
+    def __init__(
+        self, now: datetime = MORNING, table: Table | None = None, *, reachable: bool = False
+    ) -> None:
+        """*reachable*: Graph can send change notifications; they wait for ``notify``."""
+        self.settings = settings(**({"PUBLIC_BASE_URL": HERE} if reachable else {}))
+        self.deaf = False
         self.clock = SimClock()
         self.clock.set(now, frozen=True)
         self.graph = GraphSimulator(self.clock)
         self.lms = LmsSimulator(self.clock, workers=1)
         self.lms.outbox.post = self._post
+        self.graph.subscriptions.notifier.post = self._hear
+        self.graph.set_switches(notification_delay_s=NEVER_S, notification_retry_s=())
         self.table = table or MemoryTable()
         self.sent: list[Call] = []
         self.ports = self.process()
@@ -92,7 +106,7 @@ class World:
                 limits,
             )
 
-        made = settings()
+        made = self.settings
         return Ports(
             settings=made,
             store=store,
@@ -146,6 +160,25 @@ class World:
             return Posted(status, {}, text.decode())
         return Posted(reply.status, {}, json.dumps(reply.body))
 
+    def _hear(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Posted:
+        """Graph calls our notification address."""
+        path, _, query = url.removeprefix(HERE).partition("?")
+        assert path == "/api/graph/notifications"
+        if query:
+            params = dict(parse_qsl(query))
+            request = func.HttpRequest("POST", url, headers=headers, params=params, body=body)
+            answer = graph_notifications(request)
+            kind = {"content-type": answer.mimetype}
+            return Posted(answer.status_code, kind, answer.get_body().decode())
+        if self.deaf:
+            return Posted(202, {}, "")
+        try:
+            take_notifications(self.ports, body, headers.get("content-type"))
+        except Invalid as error:
+            status, text = problem(error)
+            return Posted(status, {}, text.decode())
+        return Posted(202, {}, "")
+
     # -- setting up ------------------------------------------------------------------------
 
     def add_provider(self, tenant: str = TENANT, entra: str = ENTRA, **more: Any) -> None:
@@ -191,6 +224,15 @@ class World:
     def settle_mail(self) -> None:
         """Until the LMS has sent all it has to send."""
         self.lms.outbox.drain()
+
+    def notify(self) -> None:
+        """Graph delivers the change notifications that wait."""
+        assert self.graph.subscriptions.notifier.flush()
+
+    def close(self) -> None:
+        """End the simulators' threads."""
+        self.graph.close()
+        self.lms.close()
 
     def pass_(self, **time: float) -> None:
         self.clock.advance(timedelta(**time))

@@ -23,6 +23,7 @@ HTTP = {
     "component_http": ("POST", "ANONYMOUS", f"{TENANT}/components"),
     "component": ("GET", "FUNCTION", COMPONENT),
     "components": ("GET", "FUNCTION", f"{TENANT}/components"),
+    "graph_notifications": ("POST", "ANONYMOUS", "graph/notifications"),
     "health": ("GET", "ANONYMOUS", "health"),
     "openapi": ("GET", "ANONYMOUS", "openapi.json"),
     "runs": ("GET", "FUNCTION", "runs"),

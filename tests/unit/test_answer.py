@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from shared.answer import line_json, state_json, state_of
-from shared.attendance import Standing
 from shared.model import (
     Attendance,
     By,
@@ -24,6 +23,7 @@ from shared.model import (
 from shared.reasons import REASONS, sentence
 from shared.record import Record
 from shared.scheduling import Act, save
+from shared.verification import Standing
 from tests.build import (
     JOIN_URL,
     NEW_TUTOR,

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared import brake, codec
-from shared.attendance import Standing
 from shared.hints import Hint
 from shared.model import (
     Booking,
@@ -36,6 +35,7 @@ from shared.model import (
 from shared.persons import PersonRow
 from shared.record import Record
 from shared.runs import Run
+from shared.verification import Standing
 from shared.verify import Aliases
 from tests.build import NOW, a_booked, a_record, a_snapshot, a_tenant, at
 

@@ -86,6 +86,16 @@ def test_everything_may_be_set() -> None:
         pytest.param({"SIGNING_KEY": " , "}, "SIGNING_KEY", id="only commas"),
         pytest.param({"SIGNING_KEY": "k" * 15}, "16", id="a short master key"),
         pytest.param({"SIGNING_KEY": "k" * 16 + ",short"}, "16", id="a short second one"),
+        pytest.param(
+            {"SIGNING_KEY": "@Microsoft.KeyVault(VaultName=kv;SecretName=signing-key)"},
+            "unresolved Key Vault reference",
+            id="a reference nobody resolved",
+        ),
+        pytest.param(
+            {"SIGNING_KEY": "@microsoft.keyvault(SecretUri=https://kv.vault.azure.net/secrets/k/)"},
+            "unresolved Key Vault reference",
+            id="in another spelling",
+        ),
         pytest.param({"GRAPH_BASE_URL": "http://graph.test"}, "GRAPH_BASE_URL", id="plain http"),
         pytest.param({"GRAPH_BASE_URL": "graph.test/v1.0"}, "GRAPH_BASE_URL", id="no scheme"),
         pytest.param({"GRAPH_BASE_URL": "https://[::1"}, "GRAPH_BASE_URL", id="not a URL"),

@@ -12,16 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.attendance import (
-    Case,
-    Decision,
-    Step,
-    Verdict,
-    assemble,
-    decide,
-    judge,
-    next_step,
-)
+from shared.attendance import Case, Verdict, assemble, judge
 from shared.evidence import (
     Word,
     canonical,
@@ -34,6 +25,7 @@ from shared.evidence import (
     sha256,
     wants_key,
 )
+from shared.intervals import Interval
 from shared.model import (
     AttendanceSettings,
     ComponentId,
@@ -51,7 +43,6 @@ from shared.people import (
     Entry,
     Found,
     Identity,
-    Interval,
     Joined,
     Known,
     Reading,
@@ -59,6 +50,7 @@ from shared.people import (
     cast_of,
     unknown_identities,
 )
+from shared.verification import Decision, Step, decide, next_step
 
 NINE = datetime(2026, 4, 30, 8, tzinfo=UTC)
 NIGHT = date(2026, 5, 1)

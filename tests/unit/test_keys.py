@@ -106,6 +106,17 @@ def test_a_key_over_400_units_is_a_hash(text: str, hashed: bool) -> None:
     assert units(found) <= MOST
 
 
+@pytest.mark.parametrize("text", ["a@b", "review of learner@work.example, 30 April"])
+def test_no_key_tells_an_address(text: str) -> None:
+    assert "@" not in key(text)
+    assert key(text) != key(text + "!")
+
+
+@pytest.mark.parametrize("text", ["@1042", "1042@", "a @ b"])
+def test_an_at_sign_alone_is_no_address(text: str) -> None:
+    assert "@" in key(text)
+
+
 def test_long_ids_that_differ_in_their_last_character_have_two_keys() -> None:
     assert key("/" * 199 + "a") != key("/" * 199 + "b")
 

@@ -17,8 +17,8 @@ from openapi_spec_validator import validate
 
 from component_http import operate, receive
 from component_http.openapi import document
-from shared import attendance, contract
 from shared import callback_address as addresses
+from shared import contract, verification
 from shared.contract import Deleted, calls, components
 from shared.contract import members as members_
 from shared.contract import tenants as tenants_
@@ -152,7 +152,7 @@ def test_every_refusal_is_described_and_exampled() -> None:
 
 def test_every_code_of_a_fault_is_described() -> None:
     """Collected from the sources, so that none is forgotten."""
-    judges = (members_, components, tenants_, calls, addresses, attendance, operate, receive)
+    judges = (members_, components, tenants_, calls, addresses, verification, operate, receive)
     sources = "".join(map(inspect.getsource, judges))
     raised = re.findall(r'(?:note|Fault)\(\s*[^,()]+,\s*"([a-z0-9_]+)"', sources)
     raised += re.findall(r'_not_accepted\(\s*"([a-z0-9_]+)"', sources)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.intervals import Interval
 from shared.model import (
     ComponentId,
     JoinUrl,
@@ -26,7 +27,6 @@ from shared.people import (
     Entry,
     Found,
     Identity,
-    Interval,
     Joined,
     Known,
     Participant,
@@ -106,21 +106,6 @@ def people_of(
 ) -> tuple[Participant, ...]:
     attended = [Attended("s1", TUTOR, entry) for entry in entries]
     return participants(attended, cast or a_cast(), answers or {})
-
-
-@pytest.mark.parametrize(
-    ("other", "overlaps"),
-    [
-        pytest.param(minutes(0, 10), False, id="touching before"),
-        pytest.param(minutes(0, 10.1), True, id="just into it"),
-        pytest.param(minutes(12, 15), True, id="within"),
-        pytest.param(minutes(19.9, 30), True, id="just before its end"),
-        pytest.param(minutes(20, 30), False, id="touching after"),
-    ],
-)
-def test_touching_is_not_overlapping(other: Interval, overlaps: bool) -> None:
-    one = minutes(10, 20)
-    assert (one.overlaps(other), other.overlaps(one)) == (overlaps, overlaps)
 
 
 # -- recognising --------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.graph.reports import read_record, read_report
-from shared.people import Entry, Interval, Joined
+from shared.intervals import Interval
+from shared.people import Entry, Joined
 
 OID = "dc17674c-81d9-4adb-bfb2-8f6a442e4623"
 NINE = datetime(2026, 4, 30, 8, tzinfo=UTC)

@@ -1,0 +1,267 @@
+"""Every flow, disturbed at each of its effects in turn, then left to the ordinary runs.
+
+Where to disturb is read off the flow's own trace, so a new step is covered by being there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.http import Answer
+from tests.flows.world import TENANT
+from tests.torture.flows import Flow, at
+from tests.torture.gate import Effect, Gate, Killed, Twist
+from tests.torture.promises import broken_at_rest, broken_now
+from tests.torture.rest import come_to_rest
+from tests.torture.world import TortureWorld
+
+Make = Callable[[TortureWorld, Gate], Twist]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to disturb an effect. *kills*: the process is over after it."""
+
+    name: str
+    kinds: tuple[str, ...]
+    make: Make
+    same_end: bool = True
+    """Whether the world must end as it would have ended undisturbed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    flow: Flow
+    way: Way
+    number: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.flow.name}: {self.way.name} at {self.number} {self.what}"
+
+
+EVERY = ("graph", "lms", "table", "read")
+WRITES = ("graph", "lms", "table")
+REMOTE = ("graph", "lms")
+
+
+def _killed(before: bool) -> Make:
+    def make(_: TortureWorld, gate: Gate) -> Twist:
+        if before:
+            return Twist("killed before", before=gate.kill, carried_out=False)
+        return Twist("killed after", after=gate.kill)
+
+    return make
+
+
+def _lost(carried_out: bool) -> Make:
+    return lambda *_: Twist("no answer", carried_out=carried_out, lost=True)
+
+
+def _said(status: int, carried_out: bool = False, code: str = "", **headers: str) -> Make:
+    body = b'{"error": {"code": "%s", "message": ""}}' % code.encode() if code else b""
+    answer = Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, body)
+    return lambda *_: Twist(f"{status} {code}", carried_out=carried_out, answer=answer)
+
+
+def _meanwhile(act: Callable[[TortureWorld], object], *, before: bool) -> Make:
+    """Another process, or somebody, does *act* while this one waits."""
+
+    def make(world: TortureWorld, gate: Gate) -> Twist:
+        def intrude() -> None:
+            ports = world.ports
+            world.ports = world.process()
+            try:
+                act(world)
+            finally:
+                world.ports = ports
+                world.processes.remove(gate)
+                world.processes.append(gate)
+
+        if before:
+            return Twist("meanwhile", before=intrude)
+        return Twist("meanwhile", after=intrude)
+
+    return make
+
+
+CUTS = [
+    Way("killed before", WRITES, _killed(before=True)),
+    Way("killed after", WRITES, _killed(before=False)),
+]
+FAULTS = [
+    Way("lost before", EVERY, _lost(carried_out=False)),
+    Way("lost after", WRITES, _lost(carried_out=True)),
+    Way("504 after", REMOTE, _said(504, carried_out=True, code="GatewayTimeout")),
+    Way("503", REMOTE, _said(503, code="ServiceUnavailable", retry_after="-5")),
+    Way("429 now", REMOTE, _said(429, code="TooManyRequests", retry_after="0.01")),
+    Way("429 in a year", REMOTE, _said(429, code="TooManyRequests", retry_after="31536000")),
+    Way("401 for a good token", ("graph",), _said(401, code="InvalidAuthenticationToken")),
+    Way("412 nobody asked for", ("graph",), _said(412, code="ErrorIrresolvableConflict")),
+    Way("409", ("graph",), _said(409, code="ErrorConcurrentSave")),
+]
+SLOW = [Way("429 whenever", REMOTE, _said(429, code="ApplicationThrottled", retry_after="soon"))]
+"""Waited out for real, seconds each."""
+
+
+def _swept(world: TortureWorld) -> None:
+    world.run("sweep")
+
+
+def _caught_up(world: TortureWorld) -> None:
+    world.run("catch_up")
+
+
+def _claims_lapse(world: TortureWorld) -> None:
+    """So slow that the claim lapses and another process takes over."""
+    world.pass_(minutes=3)
+    world.run("sweep")
+
+
+def _webhook_again(world: TortureWorld) -> None:
+    for name in list(world.lms.tenants[TENANT].components):
+        world.hand_over(world.lms.repeat(TENANT, name))
+
+
+def _lms_saves(**fields: Any) -> Callable[[TortureWorld], None]:
+    def save(world: TortureWorld) -> None:
+        names = list(world.lms.tenants[TENANT].components)
+        for name in names[:2]:
+            world.hand_over(world.put(name, **fields))
+
+    return save
+
+
+def _tutor_moves(world: TortureWorld) -> None:
+    for event in world.events()[:2]:
+        if event not in world.planted:
+            world.graph.tutor.moves(event, at(19))
+
+
+def _tutor_cancels(world: TortureWorld) -> None:
+    for event in world.events()[:1]:
+        if event not in world.planted:
+            world.graph.tutor.cancels(event)
+
+
+def _tutor_invites(world: TortureWorld) -> None:
+    for event in world.events()[:1]:
+        if event not in world.planted:
+            world.graph.tutor.adds_attendee(event, "walk.in@elsewhere.example")
+            world.guests.setdefault(event.key, set()).add("walk.in@elsewhere.example")
+
+
+INTRUDERS: list[tuple[str, Callable[[TortureWorld], None], bool]] = [
+    ("another sweep", _swept, True),
+    ("another catch-up", _caught_up, True),
+    ("a lapse and a sweep", _claims_lapse, True),
+    ("the webhook again", _webhook_again, True),
+    ("a rename", _lms_saves(name="Renamed meanwhile"), False),
+    ("a move by the LMS", _lms_saves(start=at(18), end=at(19)), False),
+    ("a cancel by the LMS", _lms_saves(cancelled=True), False),
+    ("a move by the tutor", _tutor_moves, False),
+    ("a cancel by the tutor", _tutor_cancels, False),
+    ("a guest of the tutor", _tutor_invites, False),
+]
+RACES = [
+    Way(f"{name} {when}", EVERY if when == "before" else WRITES,
+        _meanwhile(act, before=when == "before"), same)
+    for name, act, same in INTRUDERS
+    for when in ("before", "after")
+]  # fmt: skip
+WAYS = [*CUTS, *FAULTS, *RACES, *SLOW]
+
+
+def trace_of(flow: Flow) -> list[Effect]:
+    """The effects of the flow's act, undisturbed."""
+    world = flow.prepare()
+    start = len(world.gate.trace)
+    flow.act(world)
+    return world.gate.trace[start:]
+
+
+def cases(flow: Flow, ways: list[Way]) -> Iterator[Case]:
+    for way in ways:
+        for number, effect in enumerate(trace_of(flow)):
+            if effect.kind in way.kinds:
+                yield Case(flow, way, number, f"{effect.kind} {effect.what}")
+
+
+def play(case: Case) -> TortureWorld:
+    """The flow, disturbed there once."""
+    world = case.flow.prepare()
+    gate = world.gate
+    at_number = len(gate.trace) + case.number
+    twist = case.way.make(world, gate)
+    gate.twist = lambda effect: twist if effect.number == at_number else None
+    with contextlib.suppress(Killed):
+        case.flow.act(world)
+    if gate.dead:
+        world.restart()
+    gate.twist = None
+    return world
+
+
+def broken_by(case: Case) -> list[str]:
+    """The promises that do not hold when *case* is played and the ordinary runs came."""
+    world = play(case)
+    found = broken_now(world)
+    come_to_rest(world)
+    if case.flow.again:
+        case.flow.act(world)
+        come_to_rest(world)
+    come_to_rest(world, nights=case.flow.nights)
+    found += broken_at_rest(world)
+    if case.way.same_end:
+        found += unlike(case.flow, end_of(world))
+    return [*found, *world.story()] if found else []
+
+
+def end_of(world: TortureWorld) -> dict[str, Any]:
+    """What people see in the end, without ids and instants of ours."""
+    account = world.lms.tenants[TENANT]
+    invitations = Counter(
+        (mail.to, mail.kind)
+        for mail in world.graph.journal.mails
+        if mail.kind in ("invitation", "cancellation")
+    )
+    return {
+        "events": sorted(
+            (
+                e.user.upn,
+                e.start.isoformat(),
+                e.subject,
+                tuple(sorted(a.address for a in e.attendees)),
+            )
+            for e in world.events()
+        ),
+        "tasks": {
+            c.id: (c.status, str(c.start), c.cancelled, bool(c.join_url))
+            for c in account.components.values()
+        },
+        "told": {c: world.told(c) for c in account.components},
+        "notes": {c.id: [(n.title, n.hours) for n in c.notes] for c in account.components.values()},
+        "mails": dict(sorted(invitations.items())),
+    }
+
+
+_ENDS: dict[str, dict[str, Any]] = {}
+
+
+def unlike(flow: Flow, end: dict[str, Any]) -> list[str]:
+    """How an end differs from that of the undisturbed flow."""
+    if flow.name not in _ENDS:
+        world = flow.prepare()
+        flow.act(world)
+        come_to_rest(world, nights=flow.nights)
+        _ENDS[flow.name] = end_of(world)
+    whole = _ENDS[flow.name]
+    return [
+        f"{name}: {end[name]} instead of {whole[name]}"
+        for name in whole
+        if end[name] != whole[name]
+    ]

@@ -1,0 +1,34 @@
+"""Letting the ordinary runs put things right."""
+
+from __future__ import annotations
+
+from tests.torture.promises import broken_at_rest
+from tests.torture.world import TortureWorld
+
+
+def come_to_rest(world: TortureWorld, *, nights: int = 0) -> None:
+    """Timers at their times, nothing failing any more: a quarter of an hour of catch-ups, a sweep,
+    another quarter, the next two sweeps; then *nights* runs of the attendance timer."""
+    world.graph.faults.clear()
+    world.lms.faults.clear()
+    for gate in world.processes:
+        gate.twist = None
+    for _ in range(2):
+        for _ in range(15):
+            world.pass_(minutes=1)
+            world.run("catch_up")
+        world.run("sweep")
+    world.pass_(hours=3)
+    world.run("catch_up")
+    world.run("sweep")
+    for _ in range(nights):
+        world.pass_(days=1)
+        world.run("night")
+        world.run("catch_up")
+        world.pass_(minutes=2)
+        world.run("catch_up")
+
+
+def assert_at_rest(world: TortureWorld, story: str = "") -> None:
+    broken = broken_at_rest(world)
+    assert not broken, "\n".join([story, *broken, "", *world.story()])
