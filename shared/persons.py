@@ -1,7 +1,9 @@
-"""People in a table of their own, so that records elsewhere name them by a key.
+"""People in rows of their own, so that records elsewhere name them by a key.
 
 One row per person, found by address; a second row under the object id points to it. Evidence keeps
-the key only: erasing a person empties the row, and the records stand (the law, 3).
+the key only: erasing a person empties the row, and the records stand (the law, 3). A ``named|`` row
+tells each component that ever named a person: by these erasure finds the components, and the purge
+knows when nobody needs the person any more.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared import codec
-from shared.keys import person_key
+from shared.keys import ComponentKey, person_key
 from shared.model import Person, PersonKey, Snapshot, TenantId, UserId
 from shared.table import Op, Put, Row
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """Somebody we know of. *same_as* is the row this one points to, "" for a row of its own."""
+    """Somebody we know of. *same_as* is the row this one points to, "" for a row of its own.
+
+    One that was erased is blank all over: ``NOBODY``.
+    """
 
     name: str = ""
     email: str = ""
@@ -25,8 +30,20 @@ class PersonRow:
     same_as: str = ""
 
 
+NOBODY = PersonRow()
+
+
 def row_key(key: PersonKey) -> str:
     return f"person|{key}"
+
+
+def alias_key(learner: PersonKey) -> str:
+    """Where the identities that people accepted as a learner's are remembered."""
+    return f"alias|{learner}"
+
+
+def named_key(key: PersonKey, component: ComponentKey) -> str:
+    return f"named|{key}|{component}"
 
 
 def key_of(salt: str, tenant: TenantId, person: Person) -> PersonKey:
@@ -50,3 +67,8 @@ def person_rows(salt: str, tenant: TenantId, people: Iterable[Person]) -> tuple[
             other = row_key(person_key(salt, tenant, str(person.entra_id)))
             ops[other] = Put(Row(other, codec.dumps(PersonRow(same_as=str(key)))))
     return tuple(ops.values())
+
+
+def naming_rows(component: ComponentKey, keys: Iterable[PersonKey]) -> tuple[Op, ...]:
+    """The rows that tell which component names these people. They hold nothing but their keys."""
+    return tuple(Put(Row(named_key(key, component), "")) for key in dict.fromkeys(keys))

@@ -70,6 +70,7 @@ class Record:
     lines: int = 0
     evidences: int = 0
     responses: dict[str, Any] | None = None
+    people: tuple[PersonKey, ...] = ()
     fresh: tuple[Happening, ...] = ()
 
     @property

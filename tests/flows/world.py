@@ -160,7 +160,7 @@ class World:
             return Posted(status, {}, text.decode())
         return Posted(reply.status, {}, json.dumps(reply.body))
 
-    def _hear(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Posted:
+    def _hear(self, url: str, body: bytes, headers: Mapping[str, str], _timeout_s: float) -> Posted:
         """Graph calls our notification address."""
         path, _, query = url.removeprefix(HERE).partition("?")
         assert path == "/api/graph/notifications"
