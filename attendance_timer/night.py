@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from attendance_timer.retention import purge
 from shared import hints, runs
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
@@ -25,13 +26,18 @@ log = logging.getLogger(__name__)
 PIECE = 100
 RUN_S = 25 * 60.0
 LMS_S = 60.0
+PURGE_S = 150.0
 
 
 def night(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     """One run of ``attendance_timer``."""
     run = runs.start(ports, "attendance_timer")
-    tenants = [t for t in ports.store.tenants() if t.enabled and t.mode is Mode.LIVE]
+    everyone = ports.store.tenants()
+    tenants = [t for t in everyone if t.enabled and t.mode is Mode.LIVE]
     counts = each_tenant("night", tenants, lambda t: night_tenant(ports, t), RUN_S, wrap)
+    # What a tenant keeps no longer goes whether it is enabled or not.
+    purged = each_tenant("purge", everyone, lambda t: purge(ports, t), PURGE_S, wrap)
+    counts |= {name: {**counts.get(name, {}), **one} for name, one in purged.items() if one}
     runs.purge(ports, ports.clock())
     runs.finish(ports, run, outcome_of(counts), counts)
     return counts

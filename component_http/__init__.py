@@ -171,6 +171,14 @@ def tenant_release(req: func.HttpRequest) -> Any:
     return _tenant_act(req, "release")
 
 
+@bp.function_name("tenant_erase")
+@bp.route(TENANT + "/erase", methods=["POST"], auth_level=KEY)
+@_answering
+def tenant_erase(req: func.HttpRequest) -> Any:
+    """Forget a person."""
+    return _tenant_act(req, "erase")
+
+
 @bp.function_name("tenant_reverify")
 @bp.route(TENANT + "/reverify", methods=["POST"], auth_level=KEY)
 @_answering

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from component_http.adopt import take_over
+from component_http.erase import erase
 from component_http.receive import Reply
 from schedule_timer.sweep import GRAPH_S, LMS_S, unfinished, work_through
 from shared import brake, contract, hints, runs, signing
@@ -329,6 +330,7 @@ def _component(ports: Ports, tenant: Tenant, component_id: str) -> Stored:
 
 
 TENANT_ACTS = {
+    "erase": erase,
     "rotate": rotate,
     "release": release,
     "reverify": reverify_many,

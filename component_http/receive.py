@@ -20,12 +20,12 @@ from shared.deliver import deliver
 from shared.errors import ConnectorError, Fault, Unavailable
 from shared.keys import component_key
 from shared.model import ComponentId, Snapshot, State, Tenant, TenantId
-from shared.persons import named_in, person_rows
+from shared.persons import key_of, named_in, naming_rows, person_rows
 from shared.ports import Ports
 from shared.reconcile import Reconciler
+from shared.record import with_people
 from shared.scheduling import save
 from shared.store import Stored, Write
-from shared.table import Op
 from shared.telemetry import inherited
 from shared.work import Work
 
@@ -123,16 +123,21 @@ def _saved(ports: Ports, tenant: Tenant, stored: Stored | None, message: Message
     former = stored.record if stored else None
     record = save(former, snapshot, ports.clock())
     before = former.saved if former else None
-    return Work(stored, record, beside=_people(ports, tenant.id, before, snapshot))
+    return _with_people(ports, tenant.id, Work(stored, record), before, snapshot)
 
 
-def _people(
-    ports: Ports, tenant: TenantId, before: Snapshot | None, saved: Snapshot
-) -> tuple[Op, ...]:
-    """Rows for the people a save names anew."""
+def _with_people(
+    ports: Ports, tenant: TenantId, work: Work, before: Snapshot | None, saved: Snapshot
+) -> Work:
+    """The work with rows for the people a save names anew."""
     known = named_in(before) if before else []
-    new = [person for person in named_in(saved) if person not in known]
-    return person_rows(ports.deployment, tenant, new)
+    people = named_in(saved)
+    new = [person for person in people if person not in known]
+    keys = [key_of(ports.deployment, tenant, person) for person in people]
+    first = [key for key in keys if key not in work.record.people]
+    work.record = with_people(work.record, first)
+    work.beside = person_rows(ports.deployment, tenant, new) + naming_rows(work.key, first)
+    return work
 
 
 def _do_now(ports: Ports, tenant: Tenant, work: Work, message: Message, end: float) -> None:
@@ -145,11 +150,14 @@ def _do_now(ports: Ports, tenant: Tenant, work: Work, message: Message, end: flo
         lost.seen, lost.record, lost.beside = stored, stored.record, ()
         return Work(stored, stored.record) if standing is Standing.SAME else None
 
+    # What waited for the LMS before is somebody's to send, who may be doing so: this save may be the
+    # LMS's answer to it.
+    waited = work.seen is not None and work.seen.record.owes
     reconciler = Reconciler(ports, tenant, ports.graph(tenant), GRAPH_S, again)
     try:
         reconciler.settle([work])
         left = end - time.monotonic()
-        if left > 1 and not ports.lms.is_down(tenant.id, ports.clock()):
+        if left > 1 and not waited and not ports.lms.is_down(tenant.id, ports.clock()):
             deliver(ports, tenant, [work], left, min(CALLBACK_S, left))
         _leave_hints(ports, tenant, work)
     except ConnectorError as error:
@@ -170,7 +178,7 @@ def _leave_hints(ports: Ports, tenant: Tenant, work: Work) -> None:
     problem = work.record.problem
     passing = problem is not None and not problem.final and problem.code != "start_in_past"
     left = []
-    if work.record.intent or passing:
+    if work.record.intent or passing or work.vanished:
         left.append(hints.component_hint(tenant.id, work, now))
     if left:
         hints.leave(ports, left)

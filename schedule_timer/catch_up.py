@@ -59,8 +59,8 @@ def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
         _verify(ports, tenant, due)
         extra = _renew(ports, tenant, due)
         if hints.SWEEP in kinds:
+            hints.done(ports, taken)  # the sweep leaves its own
             extra.update(sweep_tenant(ports, tenant))
-            hints.done(ports, taken)
             return dict(extra)
         if hints.STRAYS in kinds and tenant.mode is Mode.LIVE:
             extra.update(settle_strays(ports, tenant, ports.graph(tenant)))
@@ -71,8 +71,8 @@ def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
         for hint, _ in taken:
             hints.put_off(ports, hint, ports.clock())
         raise
+    hints.done(ports, taken)  # before new ones are left: one that stands may be let be
     _put_off(ports, tenant, taken, done, reached=not counts["unreached"])
-    hints.done(ports, taken)  # but for those just put off: their rows are newer
     return dict(counts)
 
 

@@ -103,7 +103,7 @@ def _meeting(record: Record, zone: str) -> dict[str, Any] | None:
         return None
     return {
         "joinUrl": booking.join_url or None,
-        "organizer": booking.organizer_addresses[0],
+        "organizer": booking.organizer_address or None,
         "start": local_iso(booking.slot.start, zone),
         "end": local_iso(booking.slot.end, zone),
         "timeZone": zone,

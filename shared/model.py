@@ -241,6 +241,11 @@ class Booking:
     join_url: str
     made_at: datetime
 
+    @property
+    def organizer_address(self) -> str:
+        """The one shown to people; "" after the organizer was erased."""
+        return next(iter(self.organizer_addresses), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:

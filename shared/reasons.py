@@ -28,7 +28,7 @@ REASONS = {
     "credential_expired": "The connector's client secret has expired.",
     "entra_tenant_not_found": "The Entra tenant id does not exist in this cloud.",
     "wrong_cloud": "The Entra tenant is not of the cloud that the tenant's settings name.",
-    "sign_in_blocked": "A Conditional Access policy of the customer blocks the connector's sign-in.",
+    "sign_in_blocked": "A Conditional Access policy of the customer blocks the connector.",
     "entra_unavailable": "Microsoft Entra gave no token; it is tried again shortly.",
     "braked": "Too many events vanished at once; nothing is cancelled until somebody releases it.",
     "online_meeting_removed": "The Teams meeting was taken out of the event; put it back there.",

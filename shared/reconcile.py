@@ -210,7 +210,8 @@ class Reconciler:
         )
 
     def _update(self, work: Work) -> tuple[Booking, Request]:
-        record, booking, seen = work.record, _booked(work.record), work.view
+        record = scheduling.as_carried(work.record, self.ports.clock())
+        booking, seen = _booked(record), work.view
         if not isinstance(seen, Seen) or record.slot is None:
             raise AssertionError("an update without a fresh read")
         named = scheduling.changes(record, self.tenant.time_zone, seen)

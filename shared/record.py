@@ -5,6 +5,7 @@ No I/O, no clock. ``shelf`` says where a sweep finds the row; ``shared.schedulin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -19,6 +20,7 @@ from shared.model import (
     Intent,
     JoinUrl,
     LmsEvent,
+    PersonKey,
     Problem,
     Slot,
     Snapshot,
@@ -42,11 +44,13 @@ class Record:
     *slot* is what is wanted after the LMS's saves and the tutor's moves are merged; *withdrawn*
     tells that the tutor cancelled in Teams and the LMS has not revived it since.
     *asked_at*/*asked_start*: when a save first wanted it online at that start (the lead time is
-    judged by it). *at_start* is the snapshot as it stood when the meeting began, kept once a later
+    judged by it). *replaces*: its event was taken from a former owner, and is made anew for the
+    next one whatever window and notice say. *at_start* is the snapshot as it stood when the meeting began, kept once a later
     save arrives. *told_problem* is the cause last told to the LMS. *queue* are events the LMS has
     not taken, oldest first; *sequence* numbers them. *standing* is how far verifying the attendance
-    has come, and *attendance_done* that the nightly run need not look again. *fresh* are history
-    lines not stored yet: the store writes them with the row and drops them.
+    has come, and *attendance_done* that the nightly run need not look again. *people* are the keys
+    of everybody it ever named. *fresh* are history lines not stored yet: the store writes them with
+    the row and drops them.
     """
 
     saved: Snapshot
@@ -54,6 +58,7 @@ class Record:
     withdrawn: bool = False
     asked_start: datetime | None = None
     asked_at: datetime | None = None
+    replaces: bool = False
     at_start: Snapshot | None = None
     booking: Booking | None = None
     generation: int = 0
@@ -101,6 +106,11 @@ def with_flag(record: Record, flag: Flag) -> Record:
     return replace(record, flags=(*record.flags, flag))
 
 
+def with_people(record: Record, keys: Iterable[PersonKey]) -> Record:
+    people = tuple(dict.fromkeys((*record.people, *keys)))
+    return record if people == record.people else replace(record, people=people)
+
+
 def with_line(
     record: Record,
     at: datetime,
@@ -114,6 +124,13 @@ def with_line(
     return replace(record, fresh=(*record.fresh, line))
 
 
+def latest_start(record: Record) -> datetime | None:
+    """The last start that is wanted, booked or being written; None for what is not dated."""
+    booking, intent = record.booking, record.intent
+    slots = (record.slot, booking and booking.slot, intent and intent.booking.slot)
+    return max((slot.start for slot in slots if slot), default=None)
+
+
 def shelf(record: Record) -> tuple[Shelf, str] | None:
     """The shelf a record stands on and the instant it is sorted by; None when nothing is left.
 
@@ -121,8 +138,8 @@ def shelf(record: Record) -> tuple[Shelf, str] | None:
     the component like any other.
     """
     booking, intent = record.booking, record.intent
-    slots = (record.slot, booking and booking.slot, intent and intent.booking.slot)
-    at = max((stamp(slot.start) for slot in slots if slot), default="")
+    start = latest_start(record)
+    at = stamp(start) if start else ""
     if record.owes or intent:
         return Shelf.OPEN, at
     if booking and not record.attendance_done:

@@ -39,7 +39,7 @@ from shared.model import (
 )
 from shared.reasons import UNSEEN, needs_a_person, sentence
 from shared.record import Record, given_up, with_flag, with_line
-from shared.window import LEAD_TIME, in_time, is_open, local_iso
+from shared.window import in_time, is_open, local_iso
 
 UNKNOWN_FAILS_AFTER = timedelta(hours=24)
 OLD_OWNER_UNTIL = timedelta(hours=24)
@@ -333,11 +333,12 @@ def _plan_claimed(record: Record, intent: Intent, facts: Facts) -> Step:
 def _plan_without_event(record: Record, facts: Facts) -> Step:
     saved, slot, now = record.saved, record.slot, facts.now
     if not record.wants_meeting or slot is None:
-        return Step(_settled(record))
+        return Step(replace(_settled(record), replaces=False))
     why = blocked(record, slot, now)
     if why:
         return Step(fail(record, why, facts, final=True))
-    if not is_open(slot.start, facts.tenant.time_zone, facts.tenant.window_days, now):
+    opened = is_open(slot.start, facts.tenant.time_zone, facts.tenant.window_days, now)
+    if not opened and not record.replaces:
         return Step(_settled(record))
     owner = facts.organizer
     if owner is None or owner.key != saved.owner.key:
@@ -353,7 +354,7 @@ def _plan_without_event(record: Record, facts: Facts) -> Step:
 
 def blocked(record: Record, slot: Slot, now: datetime) -> str:
     """Why no event may be made whatever Teams says: a reason's code, "" when one may."""
-    if not in_time(slot.start, record.asked_at or now):
+    if not record.replaces and not in_time(slot.start, record.asked_at or now):
         return "too_late"
     if slot.start <= now:
         return "missed"
@@ -403,13 +404,15 @@ def _plan_wanted(record: Record, booking: Booking, facts: Facts) -> Step:
         return Step(fail(record, "learner_missing", facts, final=True))
     if record.problem and record.problem.code in ("owner_missing", "learner_missing"):
         record = replace(record, problem=None)
-    if slot and slot.start <= facts.now and slot != booking.slot:
-        return Step(_not_carried(record, booking, slot, By.LMS, facts))
-    wanted = changes(record, facts.tenant.time_zone, seen)
+    carried = as_carried(record, facts.now)
+    past = carried.slot != slot
+    if slot and past and (seen or not record.problem):
+        record = _not_carried(record, booking, slot, By.LMS, facts)
+    wanted = changes(carried, facts.tenant.time_zone, seen)
     if wanted:
         ready = seen and not (wanted.agenda and seen.body is None)
         return Step(record, Act.UPDATE if ready else Act.READ)
-    if not booking.join_url:
+    if not booking.join_url and not past:
         return Step(fail(record, "link_pending", facts, final=False))
     if seen or not record.problem:
         record = _settled(record, facts)
@@ -431,7 +434,7 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
         return plan(replace(record, booking=known), facts)
     if isinstance(facts.view, Gone):
         # Cancelled in the former owner's calendar is what we were about to do: no word to the LMS.
-        left = _with_notice(replace(record, booking=None, problem=None))
+        left = replace(record, booking=None, problem=None, replaces=True)
         left = with_line(
             left, facts.now, "owner_changed",
             "Gone from the former owner's calendar; the new owner gets a meeting of their own.",
@@ -440,9 +443,10 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
         return plan(left, replace(facts, view=None))
     refused = record.problem is not None and record.problem.code == "old_owner_refuses"
     if refused and _is_near(booking, facts.now):
-        left = with_flag(replace(record, booking=None, problem=None), Flag.OLD_EVENT_MAY_REMAIN)
+        left = replace(record, booking=None, problem=None, replaces=True)
+        left = with_flag(left, Flag.OLD_EVENT_MAY_REMAIN)
         left = with_line(
-            _with_notice(left), facts.now, "old_event_left",
+            left, facts.now, "old_event_left",
             "The former owner's event could not be cancelled; it may remain.", By.CONNECTOR,
         )  # fmt: skip
         return plan(left, replace(facts, view=None))
@@ -454,17 +458,17 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     return Step(record, Act.CANCEL)
 
 
-def _with_notice(record: Record) -> Record:
-    """A meeting that stood is made anew for another owner without asking for notice again."""
-    if record.slot is None or in_time(record.slot.start, record.asked_at or record.slot.start):
-        return record
-    start = record.slot.start
-    return replace(record, asked_start=start, asked_at=start - LEAD_TIME)
-
-
 def _is_near(booking: Booking, now: datetime) -> bool:
     """Too near to its start to go on trying a former owner's calendar (the law, rule 13)."""
     return booking.slot.start - now <= OLD_OWNER_UNTIL
+
+
+def as_carried(record: Record, now: datetime) -> Record:
+    """The record as Teams is to show it: a start in the past stays out (the law, rule 4)."""
+    booking, slot = record.booking, record.slot
+    if booking is None or slot is None or slot == booking.slot or slot.start > now:
+        return record
+    return replace(record, slot=booking.slot)
 
 
 def _not_carried(record: Record, booking: Booking, slot: Slot, by: By, facts: Facts) -> Record:
@@ -475,7 +479,8 @@ def _not_carried(record: Record, booking: Booking, slot: Slot, by: By, facts: Fa
         record, facts.now, "start_in_past", sentence("start_in_past"), by,
         _slot_json(booking.slot), _slot_json(slot),
     )  # fmt: skip
-    return _with_problem(record, "start_in_past", facts.now, final=False)
+    problem = Problem("start_in_past", sentence("start_in_past"), facts.now, final=False)
+    return replace(record, problem=problem)
 
 
 # -- hearing Teams ------------------------------------------------------------------------
@@ -567,18 +572,26 @@ def _heard_link(record: Record, booking: Booking, seen: Seen, facts: Facts) -> R
 
 
 def _heard_responses(record: Record, seen: Seen, facts: Facts) -> Record:
-    """Declines change nothing; they are recorded (the law, rule 9)."""
-    declined = {fold(g.address) for g in seen.guests if g.response == "declined"}
+    """Declines change nothing; they are recorded (the law, rule 9).
+
+    Remembered by digests: the tutor may have added people whom the LMS never named, and of those no
+    address is kept.
+    """
+    declined = {_guest_mark(g.address) for g in seen.guests if g.response == "declined"}
     known = set((record.responses or {}).get("declined", ()))
     if declined == known:
         return record
-    who = {fold(p.email): role for role, p in _roles(record.saved) if p}
-    for address in sorted(declined - known):
+    who = {_guest_mark(p.email): role for role, p in _roles(record.saved) if p}
+    for guest in sorted(declined - known):
         record = with_line(
             record, facts.now, "declined", "Declined the invitation.", By.TEAMS,
-            None, {"attendee": who.get(address, "guest")},
+            None, {"attendee": who.get(guest, "guest")},
         )  # fmt: skip
     return replace(record, responses={"declined": sorted(declined)})
+
+
+def _guest_mark(address: str) -> str:
+    return hashlib.sha256(fold(address).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _roles(saved: Snapshot) -> list[tuple[str, Person | None]]:
@@ -626,7 +639,12 @@ def after_create(record: Record, seen: Seen, facts: Facts, *, replayed: bool = F
         return record
     booking = _as_shown(intent.booking, seen, NOTHING if replayed else EVERYTHING)
     record = replace(
-        record, booking=booking, generation=booking.generation, intent=None, problem=None
+        record,
+        booking=booking,
+        generation=booking.generation,
+        intent=None,
+        problem=None,
+        replaces=False,
     )
     record = with_line(
         record, facts.now, "scheduled", "Created in the owner's calendar.", By.CONNECTOR,
@@ -664,9 +682,10 @@ def after_update(
     intent = record.intent
     if intent is None:
         return record
-    former = record.booking or intent.booking
+    former, problem = record.booking or intent.booking, record.problem
     booking = _as_shown(_with_shown(intent.booking, former), seen, named)
-    record = replace(record, booking=booking, intent=None, problem=None)
+    stays = problem is not None and problem.code == "start_in_past" and not named.slot
+    record = replace(record, booking=booking, intent=None, problem=problem if stays else None)
     if booking.slot != former.slot:
         record = with_line(
             record, facts.now, "rescheduled", "Moved in Teams to follow the LMS.", By.CONNECTOR,
@@ -711,7 +730,8 @@ def after_cancel(record: Record, facts: Facts) -> Record:
         why = "Cancelled for the LMS, which wants it again since: a new meeting follows."
         return with_line(record, facts.now, "cancelled", why, By.CONNECTOR, before)
     why = "Cancelled in the former owner's calendar; the new owner gets a meeting of their own."
-    return with_line(_with_notice(record), facts.now, "owner_changed", why, By.CONNECTOR, before)
+    record = replace(record, replaces=True)
+    return with_line(record, facts.now, "owner_changed", why, By.CONNECTOR, before)
 
 
 def after_failure(record: Record, error: RemoteError, facts: Facts) -> Record:
@@ -880,7 +900,7 @@ def _tell_scheduled(record: Record, facts: Facts) -> Record:
         return record  # the next step replaces this event; its link would be stale at once
     data = {
         "joinUrl": booking.join_url,
-        "organizer": booking.organizer_addresses[0],
+        "organizer": booking.organizer_address,
         **_times(booking.slot, facts.tenant),
     }
     return replace(tell(record, "meeting.scheduled", data, facts), told_problem="")

@@ -3,8 +3,9 @@
 Partitions: one per tenant, and ``tenants``, ``hints``, ``runs``, ``deployment`` of their own.
 In a tenant's: ``component|<key>`` is the record; beside it at most one copy of the record stands
 on a shelf (``due|``, ``ahead|``, ``open|`` then the start, then the key), so that a sweep reads
-records in start order without reading what is stored; ``history|``, ``evidence|``, ``person|``,
-``alias|``, ``organizer|``. Record and shelf copy always change in one group that names the ETag
+records in start order without reading what is stored; ``month|<month>|<key>`` by which the purge
+finds what is old; ``history|``, ``evidence|``, ``person|``, ``named|``, ``alias|``, ``organizer|``.
+Record and shelf copy always change in one group that names the ETag
 of whichever of the two was read: so either guards both.
 """
 
@@ -14,6 +15,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -21,8 +23,8 @@ from typing import Any, Generic, TypeVar
 from shared import codec
 from shared.errors import Stale
 from shared.keys import ComponentKey, partition, stamp
-from shared.model import Happening, Organizer, Tenant, TenantId
-from shared.record import Record, Shelf, shelf
+from shared.model import Happening, Organizer, PersonKey, Tenant, TenantId
+from shared.record import Record, Shelf, latest_start, shelf
 from shared.table import (
     GROUP_BYTES,
     GROUP_OPERATIONS,
@@ -49,6 +51,7 @@ class Stored:
     etag: str
     read_as: str
     on: str = ""  # the key of the shelf copy, "" when there is none
+    month: str = ""  # under which it stands in the index by month, "" when it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,42 @@ class Store:
         for write, _ in group:
             record = _settled(write.record)
             home = f"component|{record.key}"
-            done.append(Stored(record, etags[home], home, _shelf_key(record)))
+            done.append(Stored(record, etags[home], home, _shelf_key(record), _month(write)))
         return done
+
+    def months_before(self, tenant: TenantId, month: str) -> Iterator[tuple[str, ComponentKey]]:
+        """Month and key of the components before *month* (``2026-04``), oldest first."""
+        where, high = partition(tenant), f"month|{month}"
+        for row in rows(self.table, where, "month|", high, marks_only=True):
+            _, at, key = row.key.split("|", 2)
+            yield at, ComponentKey(key)
+
+    def naming(self, tenant: TenantId, person: PersonKey) -> Iterator[ComponentKey]:
+        """Components that name a person, or once did."""
+        prefix = f"named|{person}|"
+        for row in rows(self.table, partition(tenant), prefix, prefix + LAST, marks_only=True):
+            yield ComponentKey(row.key.removeprefix(prefix))
+
+    def remove(self, tenant: TenantId, stored: Stored, beside: Sequence[str] = ()) -> None:
+        """Delete a component, its history and its evidence for good, with the rows *beside* names.
+
+        *stored* is as ``get`` gave it. Raises Stale when somebody wrote it since: then it stands.
+        Only of one with more rows than fit a transaction the oldest lines may be gone.
+        """
+        where, key = partition(tenant), stored.record.key
+        own = [Delete(stored.read_as, stored.etag)]
+        own += [Delete(one) for one in (stored.on, *beside) if one]
+        own += [Delete(month_key(stored.month, key))] if stored.month else []
+        lines = [
+            row.key
+            for prefix in (f"history|{key}|", f"evidence|{key}|")
+            for row in rows(self.table, where, prefix, prefix + LAST, marks_only=True)
+        ]
+        spare = max(0, len(lines) + len(own) - GROUP_OPERATIONS)
+        for n in range(0, spare, GROUP_OPERATIONS):
+            chunk = lines[n : min(n + GROUP_OPERATIONS, spare)]
+            self.table.commit(where, [Delete(one) for one in chunk])
+        self.table.commit(where, [*own, *(Delete(one) for one in lines[spare:])])
 
     def history(self, tenant: TenantId, key: ComponentKey) -> list[Happening]:
         """Every line, oldest first."""
@@ -164,6 +201,20 @@ class Store:
         for row in rows(self.table, partition(tenant), prefix, prefix + LAST):
             lines += codec.loads(_Lines, row.text).lines
         return lines
+
+    def rewrite_history(
+        self, tenant: TenantId, key: ComponentKey, turn: Callable[[Happening], Happening]
+    ) -> int:
+        """Turn each line; how many changed. Nobody else ever writes one a second time."""
+        prefix, changed = f"history|{key}|", 0
+        for row in list(rows(self.table, partition(tenant), prefix, prefix + LAST)):
+            lines = codec.loads(_Lines, row.text).lines
+            turned = tuple(turn(line) for line in lines)
+            if turned != lines:
+                new = Row(row.key, codec.dumps(_Lines(turned)), etag=row.etag)
+                self.table.commit(partition(tenant), [Replace(new)])
+                changed += sum(one != other for one, other in zip(lines, turned, strict=True))
+        return changed
 
     def evidence(self, tenant: TenantId, key: ComponentKey) -> list[str]:
         """Every evidence record's JSON, oldest first, byte for byte as it was written."""
@@ -234,6 +285,12 @@ class Store:
         held = self.read(partition(tenant), organizer_key(owner_key), Organizer)
         return held.value if held else None
 
+    def drop_organizers(self, tenant: TenantId, owner_keys: Iterable[str]) -> None:
+        """For owners that are known; no harm to those that are not."""
+        for key in owner_keys:
+            with suppress(Stale):
+                self.delete(partition(tenant), organizer_key(key))
+
     def keep_organizers(self, tenant: TenantId, organizers: Iterable[Organizer]) -> None:
         self.put(partition(tenant), [(organizer_key(o.key), o) for o in organizers])
 
@@ -255,7 +312,7 @@ class _Lines:
 def _stored(row: Row) -> Stored:
     record = codec.loads(Record, row.text)
     on = row.marks.get("on", "") if row.key.startswith("component|") else row.key
-    return Stored(record, row.etag, row.key, on)
+    return Stored(record, row.etag, row.key, on, row.marks.get("month", ""))
 
 
 def _settled(record: Record) -> Record:
@@ -268,13 +325,28 @@ def _shelf_key(record: Record) -> str:
     return f"{place[0].value}|{place[1]}|{record.key}" if place else ""
 
 
+def _month(write: Write) -> str:
+    """The month that decides how long a component is kept: its start's, in UTC; that of its last
+    line of history while it has no start."""
+    start = latest_start(write.record)
+    if start is None and write.record.fresh:
+        start = write.record.fresh[-1].at
+    if start is None:
+        return write.seen.month if write.seen else ""
+    return f"{start:%Y-%m}"
+
+
+def month_key(month: str, key: ComponentKey) -> str:
+    return f"month|{month}|{key}"
+
+
 def _ops(write: Write) -> list[Op]:
     """The operations of one change; the first is the record's."""
     seen, record = write.seen, _settled(write.record)
-    on, text = _shelf_key(record), codec.dumps(record)
+    on, text, month = _shelf_key(record), codec.dumps(record), _month(write)
     was = seen.on if seen else ""
-    home = Row(f"component|{record.key}", text, {"on": on})
-    marks = {"bucket": bucket(record.saved.owner.key)}
+    home = Row(f"component|{record.key}", text, {"on": on, "month": month})
+    marks = {"bucket": bucket(record.saved.owner.key), "month": month}
     ops: list[Op] = []
     if seen is None:
         ops.append(Insert(home))
@@ -296,6 +368,10 @@ def _ops(write: Write) -> list[Op]:
             f"history|{record.key}|{record.lines:08d}", codec.dumps(_Lines(write.record.fresh))
         )
         ops.append(Insert(line))
+    if seen and seen.month and seen.month != month:
+        ops.append(Delete(month_key(seen.month, record.key)))
+    if month and not (seen and seen.month == month):
+        ops.append(Put(Row(month_key(month, record.key), "")))
     return [*ops, *write.beside]
 
 

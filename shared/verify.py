@@ -42,9 +42,18 @@ from shared.people import (
     cast_of,
     unknown_identities,
 )
-from shared.persons import PersonRow, key_of, named_in, person_rows, row_key
+from shared.persons import (
+    NOBODY,
+    PersonRow,
+    alias_key,
+    key_of,
+    named_in,
+    naming_rows,
+    person_rows,
+    row_key,
+)
 from shared.ports import Ports
-from shared.record import Record, with_line
+from shared.record import Record, with_line, with_people
 from shared.scheduling import Facts, tell
 from shared.store import Stored, Write
 from shared.table import Insert, Op, Put, Row
@@ -160,8 +169,9 @@ def gather(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> dict[str, Rea
 
 
 def _cast(ports: Ports, tenant: Tenant, record: Record, organizers: Iterable[Organizer]) -> Cast:
-    learner = key_of(ports.deployment, tenant.id, record.frozen_snapshot.learner)
-    held = ports.store.read(partition(tenant.id), f"alias|{learner}", Aliases)
+    learner = record.frozen_snapshot.learner
+    key = alias_key(key_of(ports.deployment, tenant.id, learner))
+    held = ports.store.read(partition(tenant.id), key, Aliases) if learner.key else None
     aliases = Known.of(held.value.identities) if held else Known()
     return cast_of(record.frozen_snapshot, record.join_urls, organizers, aliases)
 
@@ -268,7 +278,7 @@ def _known_person(ports: Ports, tenant: Tenant, identity: Identity) -> Found | N
         if held and held.value.same_as:
             same = PersonKey(held.value.same_as)
             held = ports.store.read(partition(tenant.id), row_key(same), PersonRow) or held
-        if held:
+        if held and held.value != NOBODY:
             row = held.value
             known = Known.by([row.entra_id, identity.id], [row.email, identity.address])
             return Found(known, in_directory=False)
@@ -336,6 +346,8 @@ def _after(
     standing = step.standing.filed(name)
     row = Row(f"evidence|{record.key}|{record.evidences:06d}", evidence.canonical(written))
     record = replace(record, standing=standing, evidences=record.evidences + 1)
+    first = [key for key in keys.values() if key not in record.people]
+    record, people = with_people(record, first), people + naming_rows(record.key, first)
     record = with_line(
         record, now, "verified" if verdict.final else "checked", verdict.message,
         By.PERSON if word else By.CONNECTOR, None,
@@ -409,7 +421,15 @@ def _keys(
             person = Person(address, "", None if address else _user(known))
             new.append(person)
         keys[participant.name] = key_of(ports.deployment, tenant.id, person)
+    new = [person for person in new if not _is_erased(ports, tenant, person)]
     return keys, person_rows(ports.deployment, tenant.id, new)
+
+
+def _is_erased(ports: Ports, tenant: Tenant, person: Person) -> bool:
+    """Whether somebody asked to be forgotten: only a save may name them again, not a report."""
+    key = row_key(key_of(ports.deployment, tenant.id, person))
+    held = ports.store.read(partition(tenant.id), key, PersonRow)
+    return held is not None and held.value == NOBODY
 
 
 def _user(known: Known) -> Any:
@@ -445,8 +465,10 @@ def carry_out_decision(
     record, beside = _after(ports, tenant, record, case, decided.verdict, decided.step, today, word)
     if decided.alias:
         _remember(ports, tenant, record, decided.alias)
-    row = Row(row_key(key), codec.dumps(PersonRow(by)))
-    (result,) = ports.store.write(tenant.id, [Write(work.seen, record, (*beside, Put(row)))])
+    row = Put(Row(row_key(key), codec.dumps(PersonRow(by))))
+    if key not in record.people:
+        record, beside = with_people(record, [key]), beside + naming_rows(record.key, [key])
+    (result,) = ports.store.write(tenant.id, [Write(work.seen, record, (*beside, row))])
     if isinstance(result, Stale):
         raise result
     work.seen, work.record = result, result.record
@@ -477,10 +499,12 @@ def _named(
 
 
 def _remember(ports: Ports, tenant: Tenant, record: Record, identities: Iterable[Identity]) -> None:
-    learner = key_of(ports.deployment, tenant.id, record.frozen_snapshot.learner)
+    learner = record.frozen_snapshot.learner
+    if not learner.key:
+        return  # a component without a learner has nobody to remember them as
     ports.store.change(
         partition(tenant.id),
-        f"alias|{learner}",
+        alias_key(key_of(ports.deployment, tenant.id, learner)),
         Aliases,
         lambda had: Aliases(tuple(dict.fromkeys((*(had.identities if had else ()), *identities)))),
     )

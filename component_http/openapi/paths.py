@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from component_http.erase import COUNTED
 from component_http.openapi.examples import (
     BATCH_EXAMPLE,
     COMPONENT,
@@ -61,12 +62,7 @@ def paths() -> Json:
                 answer(ref("Done"), {"released": 6}),
             )
         ),
-        f"{tenant}/erase": of_tenant(
-            post=acting(
-                "erasePerson", "tenants", "Erase a person's data.", answer(ref("Done")),
-                body_of(ref("Email"), person={"email": "learner@work.example"}),
-            )
-        ),
+        f"{tenant}/erase": of_tenant(post=_erase()),
         f"{tenant}/reverify": of_tenant(
             post=acting(
                 "reverifyMany", "tenants", "Verify the attendance of many again.",
@@ -222,6 +218,25 @@ def _check() -> Json:
         {"200": answer(ref("Check"), {"items": [item]}), **refusals(404)},
         [parameter("organizer", "query", STRING, "Also check this organiser's mailbox.")],
     )  # fmt: skip
+
+
+def _erase() -> Json:
+    counts = dict.fromkeys(COUNTED, 0) | {"people": 1, "components": 12, "ahead": 1, "history": 3}
+    operation = acting(
+        "erasePerson", "tenants", "Erase a person's data.",
+        answer(ref("Erased"), counts),
+        body_of(ref("Email"), person={"email": "learner@work.example"}),
+    )  # fmt: skip
+    operation["responses"]["202"] = answer(
+        ref("Erased"), counts | {"left": 2}, "Some components are left: call again."
+    )
+    operation["description"] = (
+        "Name, address and object id go from every component that names the person, and their own"
+        " row is emptied; evidence, which names them by a key, stays as it is. What the LMS saves"
+        " later is kept, so erase there first. A component still ahead then says `learner_missing`"
+        " or `owner_missing`: its event stays in Teams until the LMS cancels it or names somebody."
+    )
+    return operation
 
 
 def _decide() -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from component_http.erase import COUNTED
 from component_http.openapi.events import EVENTS, event_envelope, event_schema, schema_name
 from component_http.openapi.examples import OUTCOMES, SETTINGS
 from component_http.openapi.shapes import (
@@ -372,6 +373,14 @@ def _operation_schemas() -> Json:
             }
         ),
         "Check": object_of({"items": list_of(object_of(item))}),
+        "Erased": object_of({name: whole_of(BIGGEST) for name in COUNTED})
+        | {
+            "description": (
+                "Rows of people emptied; components cleared, and how many of them lie ahead;"
+                " undelivered events and lines of history that named the person; accepted"
+                " identities; readings of the directory; components left for another call."
+            )
+        },
         "Done": {"type": "object", "description": "What was done or begun, in counts."},
         "RunPage": page_of(
             object_of(

@@ -47,6 +47,9 @@ CLOUDS = {
 }
 """Sign-in host and Graph root by cloud (https://learn.microsoft.com/graph/deployments)."""
 
+LONGEST_BODY = 150_000
+"""Characters of a body that are sent back: the row that claims a write holds 1 MiB in all."""
+
 EVENT_FIELDS = "subject,start,end,isCancelled,isOnlineMeeting,onlineMeeting,attendees,type,isAllDay"
 
 
@@ -197,8 +200,8 @@ def update_event(
         content = (
             agenda.replace(seen.body, ours, booking.join_url) if seen.body is not None else None
         )
-        agenda_kept = content is None
-        if content is not None:
+        agenda_kept = content is None or len(content) > LONGEST_BODY
+        if not agenda_kept:
             body["body"] = {"contentType": "html", "content": content}
     headers = _headers(**{"If-Match": seen.change_key}) if seen.change_key else _headers()
     path = f"/users/{_path(booking.organizer)}/events/{_path(booking.event_id)}"

@@ -284,7 +284,7 @@ def test_a_row_that_several_components_bring_along_alike_is_written_once(
 ) -> None:
     writes = [Write(None, named(f"C-{n}"), beside(TUTOR, LEARNER)) for n in range(10)]
     written(store, tenant, *writes)
-    assert [len(group) for group in watched.groups] == [22], "one group: 10 of two rows, 2 people"
+    assert [len(group) for group in watched.groups] == [32], "one group: 10 of 3 rows, 2 people"
     assert people(store, tenant) == texts(*beside(TUTOR, LEARNER))
 
 
@@ -327,10 +327,10 @@ def test_groups_are_cut_at_a_hundred_operations_and_never_within_a_component(
 ) -> None:
     records = [with_line(named(f"C-{n:03}"), NOW, "saved", "", By.LMS) for n in range(70)]
     put(store, tenant, *records)
-    assert [len(group) for group in watched.groups] == [99, 99, 12], "three rows each"
+    assert [len(group) for group in watched.groups] == [100, 100, 80], "four rows each"
     for group in watched.groups:
         homes = [op for op in group if isinstance(op, Insert) and "component|" in op.row.key]
-        assert len(group) == 3 * len(homes)
+        assert len(group) == 4 * len(homes)
     assert len(store.components(tenant)[0]) == 70
 
 

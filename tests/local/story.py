@@ -178,9 +178,9 @@ class Story:
 
     def moved_by_the_tutor(self) -> None:
         self.scene("2026-04-26 12:00", "Tess drags the workshop to 10:00 in Teams")
-        self.timer("schedule_timer")  # keeps the change subscriptions
         self.tutor("C-1042", "moves", start="2026-04-30T10:00:00+01:00")
         self.until(self._noticed, "Graph's change notification")
+        self.say("Graph says that something changed; it is noted, and never believed unread")
         self.scene("2026-04-26 12:01", "A minute later: the catch-up")
         self.timer("catch_up_timer")
         task = self.until(
@@ -190,10 +190,8 @@ class Story:
         self.say(f"LMS:   task moved to {_local(task['start'])}; no echo comes back")
 
     def _noticed(self) -> bool:
-        return any(
-            one.get("status") == 202
-            for one in self._world.simulators.get("graph", "/notifications")
-        )
+        """Whether Graph has told us all it has to tell."""
+        return not self._world.simulators.get("graph", "/notifications")["waiting"]
 
     def cancelled_by_the_tutor(self) -> None:
         self.scene("2026-04-27 09:00", "Tess cancels the portfolio surgery in Teams")

@@ -28,6 +28,7 @@ HTTP = {
     "openapi": ("GET", "ANONYMOUS", "openapi.json"),
     "runs": ("GET", "FUNCTION", "runs"),
     "tenant_adopt": ("POST", "FUNCTION", f"{TENANT}/adopt"),
+    "tenant_erase": ("POST", "FUNCTION", f"{TENANT}/erase"),
     "tenant_release": ("POST", "FUNCTION", f"{TENANT}/release"),
     "tenant_reverify": ("POST", "FUNCTION", f"{TENANT}/reverify"),
     "tenant_rotate": ("POST", "FUNCTION", f"{TENANT}/rotate"),

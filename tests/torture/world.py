@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from shared.store import Store
 from shared.tenants import Tenants
 from tests.fakes import MemoryTable
 from tests.flows.world import BASE, MORNING, TENANT, TUTOR, World
+from tests.simulators.clock import Pause, SimClock
 from tests.simulators.graph.model import Event
 from tests.simulators.lms.outbox import Delivery, Outbox
 from tests.simulators.posting import Posted
@@ -65,17 +66,20 @@ class HandOutbox(Outbox):
 
 
 class SimulatedLimits(MailboxLimits):
-    """Mailboxes are left alone for simulated time."""
+    """A mailbox is left alone until the time has passed on the simulated or the real clock."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: SimClock) -> None:
         super().__init__()
         self._clock = clock
+        self._pauses: dict[str, Pause] = {}
 
     def hold(self, mailbox: str, seconds: float) -> None:
-        self._held_until[mailbox] = self._clock().timestamp() + seconds
+        super().hold(mailbox, seconds)
+        self._pauses[mailbox] = Pause(self._clock, seconds)
 
     def held_for(self, mailbox: str) -> float:
-        return max(0.0, self._held_until.get(mailbox, 0.0) - self._clock().timestamp())
+        pause = self._pauses.get(mailbox)
+        return 0.0 if pause is None or pause.over() else super().held_for(mailbox)
 
 
 class TortureWorld(World):

@@ -318,6 +318,28 @@ def test_a_body_that_would_end_the_meeting_is_not_sent(body: str | None) -> None
     assert "subject" in request.body, "and the rest is carried"
 
 
+def test_a_body_too_long_to_be_stored_with_the_claim_is_not_sent() -> None:
+    """The exact request is stored before it is sent, and a row holds 1 MiB (the law, 6)."""
+    notes = "<p>" + "The tutor's own notes. " * 40_000 + "</p>"
+    body = body_with_teams_block(OUR_PART + notes)
+    request, kept = update(Changes(agenda=True), a_seen(body=body), description="Another.")
+    assert kept
+    assert request.body == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(Changes(slot=True), id="time"),
+        pytest.param(Changes(subject=True, agenda=True), id="words"),
+        pytest.param(Changes(attendees=True), id="people"),
+        pytest.param(Changes(), id="nothing"),
+    ],
+)
+def test_what_an_update_names_can_be_read_back_from_it(changes: Changes) -> None:
+    assert protocol.named_in(update(changes, name="Renamed")[0].body) == changes
+
+
 # -- attendees -----------------------------------------------------------------------------
 
 

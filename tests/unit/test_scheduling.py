@@ -15,7 +15,6 @@ import pytest
 from shared.answer import state_of
 from shared.errors import (
     Broken,
-    Changed,
     NotAllowed,
     NotFound,
     Refused,
@@ -252,6 +251,35 @@ def test_a_start_in_the_past_is_recorded_once_and_not_carried() -> None:
     assert told(step.record) == [], "the LMS knows what it did"
     assert at_rest(step.record), "written down once"
     assert at_rest(step.record, now=NOW + HOUR)
+
+
+def test_the_rest_of_a_save_into_the_past_is_carried() -> None:
+    record = saved(a_booked(), slot=YESTERDAY, name="Renamed")
+    step = plan(record, facts(seen(record)))
+    assert step.act is Act.UPDATE
+    intent = an_intent(Act.UPDATE, replace(a_booking(), subject="Renamed"))
+    claimed = replace(step.record, intent=intent)
+    shown = a_seen(subject="Renamed")
+    named = Changes(subject=True)
+    done = after_update(claimed, shown, facts(), agenda_kept=True, named=named)
+    assert state_of(done, a_tenant(), NOW) == (State.SCHEDULED, "start_in_past")
+    assert lines(done).count("start_in_past") == 1
+    assert at_rest(done)
+
+
+def test_an_update_of_other_things_does_not_make_a_move_into_the_past_good() -> None:
+    record = saved(heard(a_booked(), YESTERDAY), name="Renamed")
+    assert record.booking is not None
+    intent = an_intent(Act.UPDATE, replace(record.booking, subject="Renamed"))
+    shown = seen(record, subject="Renamed")
+    done = after_update(
+        replace(record, intent=intent),
+        shown,
+        facts(),
+        agenda_kept=True,
+        named=Changes(subject=True),
+    )
+    assert state_of(done, a_tenant(), NOW) == (State.SCHEDULED, "start_in_past")
 
 
 def test_after_a_start_in_the_past_a_start_ahead_is_carried() -> None:
@@ -896,6 +924,30 @@ def test_a_handover_asks_no_lead_time() -> None:
         replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), new_owner(now=now)
     )
     assert plan(record, new_owner(now=now)).act is Act.CREATE
+
+
+def test_a_handover_asks_no_lead_time_of_the_tutors_own_start_either() -> None:
+    """The old tutor moved it to an hour from now; the meeting stands, whoever holds it."""
+    now = NOW
+    record = heard(a_booked(), a_slot(now + HOUR), now=now)
+    record = saved(record, now, owner=NEW_TUTOR)
+    step = plan(record, new_owner(seen(record), now))
+    assert step.act is Act.CANCEL
+    assert record.booking is not None
+    record = after_cancel(
+        replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), new_owner(now=now)
+    )
+    assert plan(record, new_owner(now=now)).act is Act.CREATE
+
+
+def test_an_event_gone_from_the_old_owners_calendar_is_handed_over_all_the_same() -> None:
+    """What the LMS wants has been done: nothing is cancelled, and no brake need be asked."""
+    record = handed_over()
+    step = plan(record, new_owner(Gone()))
+    assert not step.vanished
+    assert step.act is Act.CREATE
+    assert told(step.record) == []
+    assert lines(step.record)[-1] == "owner_changed"
 
 
 def test_another_address_of_the_same_person_moves_nothing() -> None:
@@ -1658,11 +1710,6 @@ def record_after_update(record: Record) -> Record:
 def test_what_was_told_waits_for_its_answer_in_order() -> None:
     record = heard(a_booked(), TEN, None)
     assert record.told == (Told(2, TEN), Told(3, None))
-
-
-def test_a_changed_event_is_no_failure_of_anybodys() -> None:
-    """Graph answers 412 now and then for no reason at all: it passes by itself."""
-    assert reason_of(Changed("graph", "ErrorIrresolvableConflict")) == ("teams_unavailable", False)
 
 
 def test_learners_and_organizers_may_share_an_address_without_an_empty_invitation() -> None:
