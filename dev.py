@@ -30,7 +30,7 @@ COMMANDS = {
     "bench": ("benchmarks", "measure"),
     "torture": ("tests.torture", "break things at random and look for broken promises"),
     "package": ("tests.local.package", "build what is deployed, and prove that it runs"),
-    "check": ("tests.local.check", "check an LMS's side of the contract: check <url> <tenant>"),
+    "check": ("tests.local.check", "say what a tenant's set-up lacks: check <url> <tenant>"),
 }
 
 

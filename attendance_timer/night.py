@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from attendance_timer.retention import purge
 from shared import hints, runs
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
+from shared.fan_out import Job
 from shared.model import Mode, Tenant
+from shared.pieces import Piece, Range, cut
 from shared.ports import Ports
 from shared.record import Shelf
 from shared.store import Stored
@@ -32,8 +34,8 @@ PURGE_S = 150.0
 def night(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     """One run of ``attendance_timer``."""
     run = runs.start(ports, "attendance_timer")
-    everyone = ports.store.tenants()
-    tenants = [t for t in everyone if t.enabled and t.mode is Mode.LIVE]
+    everyone = _everyone(ports)
+    tenants = [tenant for tenant in everyone if _works(tenant)]
     counts = each_tenant("night", tenants, lambda t: night_tenant(ports, t), RUN_S, wrap)
     # What a tenant keeps no longer goes whether it is enabled or not.
     purged = each_tenant("purge", everyone, lambda t: purge(ports, t), PURGE_S, wrap)
@@ -43,19 +45,16 @@ def night(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     return counts
 
 
+def _everyone(ports: Ports) -> list[Tenant]:
+    return ports.store.tenants()
+
+
 def night_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
     """Verify all of one tenant that is due, and tell its LMS."""
     began = time.monotonic()
     total: Counter[str] = Counter()
-    reached = True
-    for piece in _pieces(_due(ports, tenant)):
-        works = [Work(stored, stored.record) for stored in piece]
-        total.update(verify(ports, tenant, works))
-        if reached:
-            told = deliver(ports, tenant, works, LMS_S)
-            reached = told.reached
-            total["told"] += told.taken
-        hints.leave_open(ports, tenant.id, (work.record for work in works))
+    for piece in pieces(ports, tenant):
+        total.update(night_piece(ports, tenant, piece))
     log.info(
         "tenant_night.finished",
         extra={"tenant": tenant.id, "counts": dict(total), "duration_s": time.monotonic() - began},
@@ -63,23 +62,59 @@ def night_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
     return dict(total)
 
 
-def _due(ports: Ports, tenant: Tenant) -> Iterator[Stored]:
+def pieces(ports: Ports, tenant: Tenant) -> Iterator[Piece]:
+    """What of a tenant may have to be verified, in pieces of about ``PIECE`` components."""
+    if not _works(tenant):
+        return iter(())
+    return cut(ports.store, tenant.id, _ranges(tenant, ports.clock()), PIECE)
+
+
+def night_piece(ports: Ports, tenant: Tenant, piece: Piece) -> Counter[str]:
+    """Verify one piece of a tenant, and tell its LMS."""
+    if not _works(tenant):
+        return Counter()
+    works = [Work(stored, stored.record) for stored in _due(ports, tenant, piece)]
+    if not works:
+        return Counter()
+    counts = Counter(verify(ports, tenant, works))
+    if not ports.lms.is_down(tenant.id, ports.clock()):  # as the piece before found out
+        counts["told"] += deliver(ports, tenant, works, LMS_S).taken
+    hints.leave_open(ports, tenant.id, (work.record for work in works))
+    return counts
+
+
+def _works(tenant: Tenant) -> bool:
+    return tenant.enabled and tenant.mode is Mode.LIVE
+
+
+def _ranges(tenant: Tenant, now: datetime) -> list[Range]:
+    midnight = day_start(local_date(now, tenant.time_zone), tenant.time_zone)
+    return [(Shelf.OPEN, None, midnight), (Shelf.AHEAD, None, midnight)]
+
+
+def _due(ports: Ports, tenant: Tenant, piece: Piece) -> list[Stored]:
     """Components whose local day is over and whose attendance is not done with."""
-    today = local_date(ports.clock(), tenant.time_zone)
-    midnight = day_start(today, tenant.time_zone)
-    met = set()
-    # Read before anything is written: verifying moves components from one shelf to the other.
-    owing = list(ports.store.shelf(tenant.id, Shelf.OPEN, until=midnight))
-    for source in (owing, ports.store.shelf(tenant.id, Shelf.AHEAD, until=midnight)):
-        for stored in source:
-            record = stored.record
-            due = not record.attendance_done and wants_verifying(record, tenant, today)
-            if due and record.key not in met:
-                met.add(record.key)
-                yield stored
+    now = ports.clock()
+    today = local_date(now, tenant.time_zone)
+    # By key: one that moves to another shelf between two reads is met twice.
+    found = {
+        stored.record.key: stored
+        for which, since, until in _ranges(tenant, now)
+        for stored in ports.store.shelf(tenant.id, which, since, until, piece.buckets)
+    }
+    return [
+        stored
+        for stored in found.values()
+        if not stored.record.attendance_done and wants_verifying(stored.record, tenant, today)
+    ]
 
 
-def _pieces(found: Iterable[Stored]) -> Iterator[list[Stored]]:
-    source = iter(found)
-    while piece := list(islice(source, PIECE)):
-        yield piece
+NIGHT = Job(
+    name="night",
+    function="attendance_timer",
+    finished="tenant_night.finished",
+    tenants=_everyone,
+    pieces=pieces,
+    do=night_piece,
+    finish=lambda ports, tenant: Counter(purge(ports, tenant)),
+)

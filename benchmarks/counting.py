@@ -6,11 +6,12 @@ that what is counted is what goes over the wire. CPU is the calling thread's own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,17 +27,37 @@ class Tally:
 
     Counts: ``graph_requests`` (HTTP), ``graph_items`` (in batches, or alone), ``callbacks``,
     ``table_reads`` (gets and pages), ``entities_read``, ``transactions``, ``entities_written``.
-    *cpu_s* and *wall_s* are by part: ``tables``, ``graph``, ``callbacks``.
+    *cpu_s* and *wall_s* are by part: ``tables``, ``graph``, ``callbacks``. *most* is how many
+    requests to Graph were in flight at once.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     cpu_s: Counter[str] = field(default_factory=Counter)
     wall_s: Counter[str] = field(default_factory=Counter)
+    most: int = 0
+    _flying: int = 0
     _lock: Any = field(default_factory=threading.Lock)
+
+    def clear(self) -> None:
+        with self._lock:
+            for counter in (self.counts, self.cpu_s, self.wall_s):
+                counter.clear()
+            self.most = 0
 
     def add(self, **counts: int) -> None:
         with self._lock:
             self.counts.update(counts)
+
+    @contextlib.contextmanager
+    def flying(self) -> Iterator[None]:
+        with self._lock:
+            self._flying += 1
+            self.most = max(self.most, self._flying)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._flying -= 1
 
     def timed(self, part: str, call: Callable[[], R]) -> R:
         cpu, wall = time.thread_time(), time.perf_counter()
@@ -87,7 +108,8 @@ def counted_graph(send: Send, tally: Tally) -> Send:
         batch = call.url.endswith("/$batch")
         items = len(json.loads(call.body or b"{}")["requests"]) if batch else 1
         tally.add(graph_requests=1, graph_items=items)
-        return tally.timed("graph", lambda: send(call))
+        with tally.flying():
+            return tally.timed("graph", lambda: send(call))
 
     return counted
 

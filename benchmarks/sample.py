@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.model import (
     AttendanceSettings,
@@ -58,9 +59,9 @@ def owner(number: int) -> Person:
     return Person(f"tutor{number}@{DOMAIN}", f"T. Utor {number}")
 
 
-def snapshots(count: int, organizers: int, start: datetime) -> Iterator[Snapshot]:
+def snapshots(count: int, organizers: int, start: datetime, first: int = 0) -> Iterator[Snapshot]:
     """*count* meetings of an hour from *start* on, a minute apart, dealt to the organizers."""
-    for n in range(count):
+    for n in range(first, first + count):
         begin = start + timedelta(minutes=n % 600)
         yield Snapshot(
             id=ComponentId(f"C-{n:06}"),
@@ -82,3 +83,25 @@ def snapshots(count: int, organizers: int, start: datetime) -> Iterator[Snapshot
             seen=None,
             digest=f"{n:016x}",
         )
+
+
+def webhook(saved: Snapshot) -> dict[str, Any]:
+    """The message by which the LMS says so."""
+    assert saved.slot
+    return {
+        "type": "component.saved",
+        "timestamp": saved.slot.start.isoformat(),
+        "data": {
+            "id": saved.id,
+            "revision": saved.revision,
+            "kind": "meeting",
+            "name": saved.name,
+            "description": saved.description,
+            "start": saved.slot.start.isoformat(),
+            "end": saved.slot.end.isoformat(),
+            "meetOnline": True,
+            "plannedMinutes": 60,
+            "owner": {"email": saved.owner.email, "name": saved.owner.name},
+            "learner": {"email": saved.learner.email, "name": saved.learner.name},
+        },
+    }

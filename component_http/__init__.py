@@ -155,6 +155,16 @@ def tenant(req: func.HttpRequest) -> Any:
     return operate.put_tenant(_ports(), tenant_id, req.get_body(), kind)
 
 
+@bp.function_name("tenant_check")
+@bp.route(TENANT + "/check", methods=["GET"], auth_level=KEY)
+@_answering
+def tenant_check(req: func.HttpRequest) -> Any:
+    """What works and what is missing."""
+    from component_http.check import check
+
+    return check(_ports(), _named(req, "tenantId"), dict(req.params))
+
+
 @bp.function_name("tenant_rotate")
 @bp.route(TENANT + "/rotate", methods=["POST"], auth_level=KEY)
 @_answering

@@ -1,7 +1,9 @@
 """After the table was restored from a backup: the calendars know what the table forgot.
 
-Every event ahead that carries this deployment's marker is given back to its component, with the
-time it has now, so that the next sweep finds it booked instead of making a second one.
+Every event ahead that carries this deployment's marker is given back to its component, so that the
+next sweep finds it booked instead of making a second one; where it stands at another time than the
+table says, that sweep hears of a move like any other. Every component's events are numbered on
+from well beyond the backup: the LMS would take a number it has seen for a repeat, and miss it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 from schedule_timer.sweep import GRAPH_S
 from shared import scheduling
 from shared.calendars import marker_parts, marker_prefix
-from shared.errors import RemoteError
+from shared.errors import RemoteError, Stale
 from shared.graph import protocol
 from shared.graph.client import Graph
 from shared.keys import ComponentKey
@@ -22,6 +24,9 @@ from shared.record import Record, with_line
 from shared.scheduling import Seen
 from shared.store import Stored, Write
 from shared.work import view_of
+
+BEYOND = 1000
+"""More events than one component has had since any backup."""
 
 
 def take_over(ports: Ports, tenant: Tenant) -> dict[str, Any]:
@@ -48,8 +53,21 @@ def _owners(ports: Ports, tenant: Tenant) -> dict[str, Person]:
             owner = stored.record.saved.owner
             if owner.key:
                 owners.setdefault(owner.key, owner)
+        _number_on(ports, tenant, page)
         if not after:
             return owners
+
+
+def _number_on(ports: Ports, tenant: Tenant, page: list[Stored]) -> None:
+    left = page
+    for _ in range(10):
+        results = ports.store.write(
+            tenant.id,
+            [Write(s, replace(s.record, sequence=s.record.sequence + BEYOND)) for s in left],
+        )
+        beaten = [s for s, result in zip(left, results, strict=True) if isinstance(result, Stale)]
+        again = (ports.store.get(tenant.id, s.record.key) for s in beaten)
+        left = [stored for stored in again if stored]
 
 
 def _marked(ports: Ports, tenant: Tenant, graph: Graph, organizer: Organizer) -> list[Any]:
@@ -89,10 +107,11 @@ def _with_event(
     seen: Seen,
     generation: int,
 ) -> Record:
-    """The record as it would be had it never forgotten the event: Teams' time is the agreed one."""
+    """The record as it would be had it never forgotten the event."""
     saved, now = record.saved, ports.clock()
     if organizer.id is None:
         raise AssertionError("an event of nobody")
+    slot = record.slot if record.slot and record.slot.start > now else seen.slot
     people = scheduling.addresses(scheduling.invited(saved, organizer.addresses))
     shown = tuple(guest.address.casefold() for guest in seen.guests)
     booking = Booking(
@@ -101,8 +120,8 @@ def _with_event(
         organizer_addresses=organizer.addresses or (saved.owner.email,),
         event_id=seen.event_id,
         generation=generation,
-        slot=seen.slot,
-        teams_slot=seen.slot,
+        slot=slot,
+        teams_slot=slot,
         subject=saved.name,
         teams_subject=seen.subject,
         attendees=tuple(one for one in people if one in shown),
@@ -117,7 +136,7 @@ def _with_event(
     links = record.join_urls if link in record.join_urls else (*record.join_urls, link)
     record = replace(
         record,
-        slot=seen.slot if record.slot else None,
+        slot=slot if record.slot else None,
         booking=booking,
         intent=None,
         generation=max(record.generation, generation),

@@ -19,11 +19,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
+from component_http.lookup import the_tenant
 from component_http.receive import Reply
 from shared import contract, erasure
 from shared.erasure import Whom
 from shared.keys import ComponentKey, partition, person_key
-from shared.model import By, Organizer, PersonKey, Tenant, TenantId
+from shared.model import By, Organizer, PersonKey, Tenant
 from shared.persons import NOBODY, PersonRow, alias_key, row_key
 from shared.ports import Ports
 from shared.record import Record, with_line
@@ -47,11 +48,7 @@ def erase(ports: Ports, tenant_id: str, body: bytes) -> Reply:
 
     Those are being written to Teams at this moment, or there were more than one call can do.
     """
-    tenant = None
-    if contract.is_tenant_id(tenant_id):
-        tenant = ports.tenants.get(TenantId(tenant_id), fresh=True)
-    if tenant is None:
-        raise contract.refusal("not_found")
+    tenant = the_tenant(ports, tenant_id)
     counts = _Erasure(ports, tenant).run(contract.parse_email(body))
     return Reply(202 if counts["left"] else 200, dict(counts))
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from component_http.adopt import take_over
 from component_http.erase import erase
+from component_http.lookup import the_tenant
 from component_http.receive import Reply
 from schedule_timer.sweep import GRAPH_S, LMS_S, unfinished, work_through
 from shared import brake, contract, hints, runs, signing
@@ -91,12 +92,12 @@ def get_tenants(ports: Ports) -> Reply:
 
 
 def get_tenant(ports: Ports, tenant_id: str) -> Reply:
-    return Reply(200, contract.tenant_json(_tenant(ports, tenant_id)))
+    return Reply(200, contract.tenant_json(the_tenant(ports, tenant_id)))
 
 
 def rotate(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
     """New secrets; the ones they replace stay valid for a day."""
-    key = _tenant(ports, tenant_id).id
+    key = the_tenant(ports, tenant_id).id
     held = ports.store.tenant(key)
     if held is None:
         raise contract.refusal("not_found")
@@ -108,7 +109,7 @@ def rotate(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
 
 def release(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
     """Lift the brake: the next sweep acts on what had vanished by now."""
-    tenant, now = _tenant(ports, tenant_id), ports.clock()
+    tenant, now = the_tenant(ports, tenant_id), ports.clock()
     lifted = ports.store.change(
         partition(tenant.id),
         brake.ROW,
@@ -121,7 +122,7 @@ def release(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
 
 def adopt(ports: Ports, tenant_id: str, _body: bytes) -> Reply:
     """After a restore: take over every marked event still ahead before anything is created."""
-    return Reply(200, take_over(ports, _tenant(ports, tenant_id)))
+    return Reply(200, take_over(ports, the_tenant(ports, tenant_id)))
 
 
 # -- components ---------------------------------------------------------------------------
@@ -131,7 +132,7 @@ _COMPONENT_ROW = re.compile(r"component\|[ -~]+")
 
 def list_components(ports: Ports, tenant_id: str, query: Mapping[str, str]) -> Reply:
     """A page of components as they stand, filtered."""
-    tenant, now = _tenant(ports, tenant_id), ports.clock()
+    tenant, now = the_tenant(ports, tenant_id), ports.clock()
     wanted = _filter(query)
     if wanted.get("id"):
         stored = ports.store.get(tenant.id, component_key(ComponentId(wanted["id"])))
@@ -203,7 +204,7 @@ def _link(after: str) -> str | None:
 
 def get_component(ports: Ports, tenant_id: str, component_id: str) -> Reply:
     """One component with everything that happened to it and every evidence record."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     stored = _component(ports, tenant, component_id)
     return Reply(200, _whole(ports, tenant, stored.record))
 
@@ -219,7 +220,7 @@ def _whole(ports: Ports, tenant: Tenant, record: Record) -> dict[str, Any]:
 
 def resync(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> Reply:
     """Make LMS and Teams agree on one component now."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     stored = _component(ports, tenant, component_id)
     ports.directory.forget(tenant.id, [stored.record.saved.owner.key])
     work = Work(stored, stored.record)
@@ -233,7 +234,7 @@ def resync(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> Rep
 
 def redeliver(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> Reply:
     """Send the component's undelivered events again now, the parked ones too."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     stored = _component(ports, tenant, component_id)
     now = ports.clock()
     record = redelivered(stored.record)
@@ -249,7 +250,7 @@ def redeliver(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> 
 
 def reverify(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> Reply:
     """Verify one component's attendance now; before its day is over there is nothing to verify."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     work = _work(_component(ports, tenant, component_id))
     if _day_is_over(ports, tenant, work.record):
         verify(ports, tenant, [work], asked=True)
@@ -260,7 +261,7 @@ def reverify(ports: Ports, tenant_id: str, component_id: str, _body: bytes) -> R
 
 def reverify_many(ports: Ports, tenant_id: str, body: bytes) -> Reply:
     """Have the catch-up verify every component of these local dates again."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     first, last = contract.parse_range(body)
     now, after, asked = ports.clock(), "", 0
     while True:
@@ -284,7 +285,7 @@ def _day_is_over(ports: Ports, tenant: Tenant, record: Record) -> bool:
 
 def decide(ports: Ports, tenant_id: str, component_id: str, body: bytes) -> Reply:
     """A person's word on attendance that waits for one."""
-    tenant = _tenant(ports, tenant_id)
+    tenant = the_tenant(ports, tenant_id)
     said = contract.parse_decide(body)
     work = _work(_component(ports, tenant, component_id))
     decision = Decision.ACCEPT if said.accepted else Decision.REJECT
@@ -307,15 +308,6 @@ def list_runs(ports: Ports, query: Mapping[str, str]) -> Reply:
 
 
 # -- looking up ---------------------------------------------------------------------------
-
-
-def _tenant(ports: Ports, tenant_id: str) -> Tenant:
-    found = None
-    if contract.is_tenant_id(tenant_id):
-        found = ports.tenants.get(TenantId(tenant_id), fresh=True)
-    if found is None:
-        raise contract.refusal("not_found")
-    return found
 
 
 def _component(ports: Ports, tenant: Tenant, component_id: str) -> Stored:

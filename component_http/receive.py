@@ -24,7 +24,7 @@ from shared.persons import key_of, named_in, naming_rows, person_rows
 from shared.ports import Ports
 from shared.reconcile import Reconciler
 from shared.record import with_people
-from shared.scheduling import save
+from shared.scheduling import late, save
 from shared.store import Stored, Write
 from shared.telemetry import inherited
 from shared.work import Work
@@ -92,8 +92,12 @@ def receive(ports: Ports, tenant_id: str, headers: Mapping[str, str], body: byte
     if standing is Standing.REUSED:
         raise contract.refusal("revision_reused")
     if stored and standing is not Standing.NEW:
-        return Reply(200, state_json(stored.record, tenant, ports.clock()))
-    work = _saved(ports, tenant, stored, message)
+        held = stored if standing is Standing.SAME else _heard_late(ports, tenant, stored, message)
+        if held is stored:
+            return Reply(200, state_json(stored.record, tenant, ports.clock()))
+        work = Work(held, held.record)
+    else:
+        work = _saved(ports, tenant, stored, message)
     _do_now(ports, tenant, work, message, end)
     now = ports.clock()
     answer = state_json(work.record, tenant, now)
@@ -109,6 +113,19 @@ def standing_of(stored: Stored | None, message: Message) -> Standing:
     if message.revision != saved.revision:
         return Standing.NEW if message.revision > saved.revision else Standing.OLDER
     return Standing.SAME if _snapshot(stored, message).digest == saved.digest else Standing.REUSED
+
+
+def _heard_late(ports: Ports, tenant: Tenant, stored: Stored, message: Message) -> Stored:
+    """The row after a save that is no news, but may tell how the one we hold was meant."""
+    for _ in range(5):
+        record = late(stored.record, _snapshot(stored, message), ports.clock())
+        if record == stored.record:
+            return stored
+        (result,) = ports.store.write(tenant.id, [Write(stored, record)])
+        if isinstance(result, Stored):
+            return result
+        stored = ports.store.get(tenant.id, stored.record.key) or stored
+    raise Unavailable("the row keeps changing")
 
 
 def _snapshot(stored: Stored | None, message: Message) -> Snapshot:
@@ -150,8 +167,8 @@ def _do_now(ports: Ports, tenant: Tenant, work: Work, message: Message, end: flo
         lost.seen, lost.record, lost.beside = stored, stored.record, ()
         return Work(stored, stored.record) if standing is Standing.SAME else None
 
-    # What waited for the LMS before is somebody's to send, who may be doing so: this save may be the
-    # LMS's answer to it.
+    # What waited for the LMS before is somebody else's to send, who may be doing so now: this save
+    # may be the LMS's answer to it.
     waited = work.seen is not None and work.seen.record.owes
     reconciler = Reconciler(ports, tenant, ports.graph(tenant), GRAPH_S, again)
     try:

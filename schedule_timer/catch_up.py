@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from schedule_timer.strays import settle_strays
-from schedule_timer.sweep import GRAPH_S, LAST, LMS_S, sweep_tenant, unfinished, work_through
+from schedule_timer.strays import look_for, settle_strays
+from schedule_timer.sweep import GRAPH_S, LMS_S, sweep_tenant, unfinished, work_through
 from shared import hints, runs, subscriptions
 from shared.calendars import read_singly
 from shared.deliver import deliver
@@ -17,6 +17,7 @@ from shared.each import each_tenant, outcome_of
 from shared.hints import Hint
 from shared.keys import ComponentKey
 from shared.model import Mode, Tenant, TenantId
+from shared.pieces import LAST
 from shared.ports import Ports
 from shared.record import Shelf
 from shared.store import Stored, bucket
@@ -54,16 +55,14 @@ def catch_up(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
 def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
     """Follow one tenant's hints; what failed again is put off for longer."""
     due = [hint for hint, _ in taken]
-    kinds = {hint.kind for hint in due}
     try:
         _verify(ports, tenant, due)
         extra = _renew(ports, tenant, due)
-        if hints.SWEEP in kinds:
+        if hints.SWEEP in {hint.kind for hint in due}:
             hints.done(ports, taken)  # the sweep leaves its own
             extra.update(sweep_tenant(ports, tenant))
             return dict(extra)
-        if hints.STRAYS in kinds and tenant.mode is Mode.LIVE:
-            extra.update(settle_strays(ports, tenant, ports.graph(tenant)))
+        extra.update(_strays(ports, tenant, due))
         works = _works(ports, tenant, due)
         counts, done = work_through(ports, tenant, works, look_at_all=False)
         counts.update(extra)
@@ -90,6 +89,16 @@ def _renew(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> Counter[str]:
     """Subscriptions that Graph sent word about, or that a new organizer needs."""
     doubted = {hint.what for hint in due if hint.kind == hints.RENEW}
     return subscriptions.keep(ports, tenant, doubted) if doubted else Counter()
+
+
+def _strays(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> Counter[str]:
+    """Events that nobody expects: those a repeated create may have made, and those seen before."""
+    asked = [hint.what for hint in due if hint.kind == hints.STRAYS]
+    if not asked or tenant.mode is not Mode.LIVE:
+        return Counter()
+    graph = ports.graph(tenant)
+    look_for(ports, tenant, graph, filter(None, asked))
+    return settle_strays(ports, tenant, graph)
 
 
 def _works(ports: Ports, tenant: Tenant, due: Sequence[Hint]) -> list[Work]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,7 @@ from shared.graph.client import Graph, Outcome
 from shared.keys import ComponentKey, partition
 from shared.model import EventId, Tenant, UserId
 from shared.ports import Ports
-from shared.scheduling import Gone, Unknown
+from shared.scheduling import Gone, Seen, Unknown
 from shared.store import bucket
 from shared.work import view_of
 
@@ -60,6 +61,25 @@ def note_strays(ports: Ports, tenant: Tenant, strays: Sequence[Stray]) -> None:
         sighting = Sighting(stray.event_id, stray.organizer, stray.marker, stray.start, now)
         ports.store.put(partition(tenant.id), [(key, sighting)])
         hints.leave(ports, [hints.Hint(hints.STRAYS, tenant.id, "", now + APART)])
+
+
+def look_for(ports: Ports, tenant: Tenant, graph: Graph, suspects: Iterable[str]) -> None:
+    """Look for events that a repeated create may have made besides the one it came back with.
+
+    A sweep would find them too, but only while their calendar holds other meetings of ours.
+    *suspects* are what hints of ``repeated_create`` hold.
+    """
+    found: list[Stray] = []
+    for suspect in suspects:
+        user, marker = json.loads(suspect)
+        try:
+            for event in graph.items(protocol.find_by_marker(UserId(user), marker), SECONDS):
+                view = view_of(event)
+                if isinstance(view, Seen) and protocol.marker_of(event) == marker:
+                    found.append(Stray(UserId(user), view.event_id, marker, view.slot.start))
+        except RemoteError as error:
+            log.warning("strays.unlooked", extra={"tenant": tenant.id, "why": error.code})
+    note_strays(ports, tenant, found)
 
 
 def settle_strays(ports: Ports, tenant: Tenant, graph: Graph) -> Counter[str]:

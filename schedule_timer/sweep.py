@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,9 +23,11 @@ from shared.brake import Vanished
 from shared.calendars import marker_prefix, read_singly
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
+from shared.fan_out import Job
 from shared.hints import Hint
 from shared.keys import ComponentKey
 from shared.model import Mode, Tenant
+from shared.pieces import Piece, Range, cut
 from shared.ports import Ports
 from shared.reconcile import Reconciler
 from shared.record import Shelf
@@ -37,7 +38,7 @@ from shared.work import Work
 log = logging.getLogger(__name__)
 
 PIECE = 200
-AT_ONCE = 3
+AT_ONCE = 2
 """Pieces of a tenant: while one waits for Graph, the others' mailboxes need not."""
 GRAPH_S = 90.0
 LMS_S = 60.0
@@ -45,24 +46,18 @@ RUN_S = 25 * 60.0
 WAITS_LONG = timedelta(hours=1)
 OTHERS_COUNT = timedelta(minutes=2)
 """So long a piece's vanished events wait for the tenant's other pieces to have counted theirs."""
-FIRST, LAST = "", "~"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The components whose owners' buckets lie in low <= bucket < high."""
-
-    low: str = FIRST
-    high: str = LAST
 
 
 def sweep(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     """One run of ``schedule_timer``: all enabled tenants, each by itself."""
     run = runs.start(ports, "schedule_timer")
-    tenants = [tenant for tenant in ports.store.tenants() if tenant.enabled]
-    counts = each_tenant("sweep", tenants, lambda t: sweep_tenant(ports, t), RUN_S, wrap)
+    counts = each_tenant("sweep", _enabled(ports), lambda t: sweep_tenant(ports, t), RUN_S, wrap)
     runs.finish(ports, run, outcome_of(counts), counts)
     return counts
+
+
+def _enabled(ports: Ports) -> list[Tenant]:
+    return [tenant for tenant in ports.store.tenants() if tenant.enabled]
 
 
 def sweep_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
@@ -83,7 +78,7 @@ def sweep_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
     return dict(total)
 
 
-def finish(ports: Ports, tenant: Tenant, vanished: Sequence[Vanished]) -> Counter[str]:
+def finish(ports: Ports, tenant: Tenant, vanished: Sequence[Vanished] = ()) -> Counter[str]:
     """What is left of a tenant's sweep when its pieces have been done.
 
     *vanished* is what they found gone and counted: none of it is acted on before all of it was
@@ -117,22 +112,11 @@ def _settle_vanished(ports: Ports, tenant: Tenant, vanished: Sequence[Vanished])
 
 
 def pieces(ports: Ports, tenant: Tenant) -> Iterator[Piece]:
-    """Cut a tenant's work into pieces of about ``PIECE`` components, owners kept whole."""
-    now = ports.clock()
-    sizes: Counter[str] = Counter()
-    for which, since, until in _ranges(tenant, now):
-        sizes.update(p.bucket for p in ports.store.places(tenant.id, which, since, until))
-    low, count = FIRST, 0
-    for one in sorted(sizes):
-        if count and count + sizes[one] > PIECE:
-            yield Piece(low, one)
-            low, count = one, 0
-        count += sizes[one]
-    if count:
-        yield Piece(low, LAST)
+    """A tenant's work in pieces of about ``PIECE`` components."""
+    return cut(ports.store, tenant.id, _ranges(tenant, ports.clock()), PIECE)
 
 
-def _ranges(tenant: Tenant, now: datetime) -> list[tuple[Shelf, datetime | None, datetime | None]]:
+def _ranges(tenant: Tenant, now: datetime) -> list[Range]:
     """What a sweep reads: the unfinished, the due, and what is ahead."""
     return [
         (Shelf.OPEN, None, None),
@@ -155,12 +139,11 @@ def sweep_piece(ports: Ports, tenant: Tenant, piece: Piece) -> Counter[str]:
 def _sweep_piece(ports: Ports, tenant: Tenant, piece: Piece) -> tuple[Counter[str], list[Vanished]]:
     """Gather, decide, do, note, tell: one piece of one tenant, and what it found gone."""
     now = ports.clock()
-    buckets = None if piece == Piece() else (piece.low, piece.high)
     # By key: one that moves to another shelf between two reads is met twice.
     works = {
         stored.record.key: Work(stored, stored.record)
         for which, since, until in _ranges(tenant, now)
-        for stored in ports.store.shelf(tenant.id, which, since, until, buckets)
+        for stored in ports.store.shelf(tenant.id, which, since, until, piece.buckets)
     }
     counts, done = work_through(ports, tenant, list(works.values()), look_at_all=True)
     _leave_hints(ports, tenant, done)
@@ -248,3 +231,14 @@ def unfinished(work: Work) -> bool:
     waits = problem is not None and not problem.final
     passing = waits and problem is not None and problem.code not in ("start_in_past", "braked")
     return bool(work.record.intent) or (passing and work.record.wants_meeting)
+
+
+SWEEP = Job(
+    name="sweep",
+    function="schedule_timer",
+    finished="tenant_sweep.finished",
+    tenants=_enabled,
+    pieces=pieces,
+    do=sweep_piece,
+    finish=finish,
+)

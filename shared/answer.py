@@ -61,7 +61,7 @@ def _not_made(record: Record, tenant: Tenant, now: datetime) -> tuple[State, str
     if problem and problem.final:
         return State.FAILED, problem.code
     opened = slot and is_open(slot.start, tenant.time_zone, tenant.window_days, now)
-    if not opened and not record.intent:
+    if not opened and not record.intent and not record.replaces:
         return State.WAITING, None
     code = problem.code if problem else ("claimed" if record.intent else "due")
     return State.PENDING, _held(tenant) or code

@@ -65,7 +65,10 @@ class Calendars:
             for event in found:
                 view, event_id = view_of(event), EventId(str(event.get("id") or ""))
                 if event_id in booked and isinstance(view, Seen):
-                    booked[event_id].view = view
+                    # A list may lag behind our own last write: a move is believed when the event
+                    # itself shows it.
+                    if view.slot == booked[event_id].booking.teams_slot:
+                        booked[event_id].view = view
                 elif event_id not in booked and isinstance(view, Seen):
                     marker = protocol.marker_of(event)
                     strays.append(Stray(user, event_id, marker, view.slot.start))

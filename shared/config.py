@@ -74,7 +74,7 @@ class Settings:
             callback_allowed_hosts=tuple(h.lower() for h in listed("CALLBACK_ALLOWED_HOSTS")),
             public_base_url=value("PUBLIC_BASE_URL").rstrip("/"),
             deployment_id=value("DEPLOYMENT_ID"),
-            work_queue=bool(value("WORK_QUEUE__queueServiceUri")),
+            work_queue=has_work_queue(env),
         )
         faults = settings._faults()
         if faults:
@@ -116,6 +116,12 @@ class Settings:
         if self.deployment_id and not re.fullmatch(r"[A-Za-z0-9-]{1,40}", self.deployment_id):
             faults.append("DEPLOYMENT_ID must be letters, digits and hyphens, at most 40")
         return faults
+
+
+def has_work_queue(env: Mapping[str, str]) -> bool:
+    """Whether the timers hand their pieces to the queue. Asked before there are settings, too: when
+    the app is indexed."""
+    return bool(env.get("WORK_QUEUE__queueServiceUri", "").strip())
 
 
 def _reachable(url: str) -> bool:

@@ -53,7 +53,8 @@ class Directory:
         found: dict[str, Organizer] = {}
         former: dict[str, Organizer] = {}
         for key in owners:
-            organizer = self.known(tenant, key, now) or self._store.organizer(tenant, key)
+            # Not from memory: another process may have found out more since.
+            organizer = self._store.organizer(tenant, key)
             if organizer and _serves(organizer, now):
                 found[key] = organizer
             elif organizer:
@@ -136,11 +137,22 @@ def _organizer(
     return Organizer(key, user_id, addresses, providers_of(providers), now)
 
 
+User = tuple[UserId, tuple[str, ...]]
+"""A user's object id and addresses."""
+
+
+def find_users(
+    graph: Graph, people: Mapping[str, Person], seconds: float
+) -> dict[str, User | RemoteError | None]:
+    """Each person in the directory, None when nobody is found under any name; nothing is kept."""
+    return _users(graph, people, time.monotonic() + seconds)
+
+
 def _users(
     graph: Graph, owners: Mapping[str, Person], end: float
-) -> dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None]:
+) -> dict[str, User | RemoteError | None]:
     """Each owner's object id and addresses, None when nobody is found under any name."""
-    users: dict[str, tuple[UserId, tuple[str, ...]] | RemoteError | None] = {}
+    users: dict[str, User | RemoteError | None] = {}
     for ask in (_by_id, _by_principal_name, _by_mail):
         left = {k: r for k, o in owners.items() if users.get(k) is None and (r := ask(o))}
         if not left:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,8 @@ class Hint:
 
     *kind*: ``component`` (a key), ``open`` (the tenant's unfinished business), ``sweep`` (all of
     the tenant), ``changed`` (an event that Graph says changed: mailbox and event id), ``verify``
-    (a key, because a person asked), ``strays`` (events seen that nobody expects), ``renew`` (the
+    (a key, because a person asked), ``strays`` (events seen that nobody expects; a
+    mailbox and a marker of which there may be two), ``renew`` (the
     tenant's subscriptions to changes; a subscription's id when that one is in doubt).
     """
 
@@ -100,6 +102,11 @@ def leave_open(
 def component_hint(tenant: TenantId, work: Work, now: datetime, tries: int = 0) -> Hint:
     """A hint to take one component further, once Microsoft lets us."""
     return later(COMPONENT, tenant, str(work.key), now, tries, work.wait)
+
+
+def repeated_create(tenant: TenantId, user: str, marker: str, now: datetime) -> Hint:
+    """A create whose first answer was lost succeeded: Exchange should have made one event."""
+    return Hint(STRAYS, tenant, json.dumps([user, marker]), now + LEASE)
 
 
 def take_due(ports: Ports, now: datetime) -> list[tuple[Hint, str]]:

@@ -7,7 +7,7 @@ the zone it was taken in; durations are ``timedelta``; ids are NewTypes and are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NewType
@@ -296,10 +296,14 @@ class LmsEvent:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A move (*slot*) or cancellation (None) by the tutor that no save of the LMS has answered."""
+    """A move (*slot*) or cancellation (None) by the tutor that no save of the LMS has answered.
+
+    *revision* is the LMS's save that was known when it was told; only a later one can answer.
+    """
 
     sequence: int
     slot: Slot | None
+    revision: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

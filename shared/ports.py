@@ -9,11 +9,17 @@ from datetime import datetime
 from shared.calendars import Calendars
 from shared.config import Settings
 from shared.directory import Directory
+from shared.errors import Broken
 from shared.graph.client import Graph
+from shared.http import Answer, Call, Send
 from shared.lms.client import Lms
 from shared.model import Tenant
 from shared.store import Store
 from shared.tenants import Tenants
+
+
+def _unplugged(call: Call) -> Answer:
+    raise Broken("web", "unplugged", call.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Ports:
     """Everything outside that a run may touch.
 
     *clock* gives the present instant, aware, UTC. *graph* gives a tenant's Graph.
-    *deployment* is this deployment's name in markers.
+    *deployment* is this deployment's name in markers. *web* asks without a token or a signature.
     """
 
     settings: Settings
@@ -33,3 +39,4 @@ class Ports:
     lms: Lms
     deployment: str
     clock: Callable[[], datetime]
+    web: Send = _unplugged

@@ -81,7 +81,8 @@ class Reconciler:
                 acts.setdefault(step.act, []).append(work)
             else:
                 quiet.append(work)
-        self._store_first(acts)
+        beaten = self._store_first(acts)
+        acts = {act: [w for w in those if w not in beaten] for act, those in acts.items()}
         self._resolve(acts.get(Act.RESOLVE, []), now)
         self._read(acts.get(Act.READ, []))
         writing = [
@@ -92,14 +93,15 @@ class Reconciler:
         ]
         moved = self._carry_out(writing)
         again = self._store(quiet)
-        going = [*acts.get(Act.RESOLVE, []), *acts.get(Act.READ, []), *moved, *again]
+        going = [*beaten, *acts.get(Act.RESOLVE, []), *acts.get(Act.READ, []), *moved, *again]
         resting = [work for work in quiet if work not in again]
         return [w for w in going if not w.rests], [*resting, *(w for w in going if w.rests)]
 
     def _facts(self, work: Work, now: datetime) -> Facts:
         owner_key = work.record.saved.owner.key
-        owner = self._owners.get(owner_key)
-        if owner is None:
+        owner, problem = self._owners.get(owner_key), work.record.problem
+        doubted = problem is not None and problem.code == "owner_without_teams"
+        if owner is None and not doubted:
             owner = self.ports.directory.known(self.tenant.id, owner_key, now)
         return Facts(now, self.tenant, work.view, owner, work.vanished_may_go)
 
@@ -130,10 +132,11 @@ class Reconciler:
 
     # -- write -----------------------------------------------------------------------------
 
-    def _store_first(self, acts: Mapping[Act, list[Work]]) -> None:
-        """What a webhook brought is stored before anything else is tried."""
+    def _store_first(self, acts: Mapping[Act, list[Work]]) -> list[Work]:
+        """What a webhook brought is stored before anything else is tried; those that were beaten
+        to it are planned anew."""
         waiting = [*acts.get(Act.RESOLVE, []), *acts.get(Act.READ, [])]
-        self._store([work for work in waiting if work.seen is None or _news(work)])
+        return self._store([work for work in waiting if work.seen is None or _news(work)])
 
     def _store(self, works: Iterable[Work]) -> list[Work]:
         """Write what changed; those whose row changed meanwhile come back to be planned anew."""
@@ -295,6 +298,11 @@ class Reconciler:
         if not view.online and known:
             owner = self.ports.directory.disprove(self.tenant.id, known)
             self._owners[owner.key] = owner
+        if replayed:
+            mark = self._marker(work, intent.booking)
+            user = intent.booking.organizer
+            again = hints.repeated_create(self.tenant.id, user, mark, facts.now)
+            hints.leave(self.ports, [again])
         return lambda record: scheduling.after_create(record, view, facts, replayed=replayed)
 
     def _note_duplicate(self, work: Work, intent: Intent, facts: Facts) -> Note:
@@ -315,13 +323,16 @@ class Reconciler:
         return lambda record: replace(record, intent=None, generation=intent.booking.generation)
 
     def _find_marked(self, work: Work, booking: Booking) -> list[Outcome] | RemoteError:
-        mark = protocol.marker(self.ports.deployment, self.tenant.id, work.key, booking.generation)
+        mark = self._marker(work, booking)
         request = protocol.find_by_marker(booking.organizer, mark)
         try:
             events = list(self.graph.items(request, self._left()))
         except RemoteError as error:
             return error
         return [event for event in events if protocol.marker_of(event) == mark]
+
+    def _marker(self, work: Work, booking: Booking) -> str:
+        return protocol.marker(self.ports.deployment, self.tenant.id, work.key, booking.generation)
 
     def _note_update(
         self, intent: Intent, outcome: Outcome, seen: View | None, facts: Facts
@@ -385,12 +396,14 @@ class Reconciler:
 
 def _weigh(work: Work, intent: Intent, outcome: Outcome) -> None:
     """Whether a failed write is tried once more in this run: when only its answer may be lost, or
-    when the failure itself decides what comes next (a former owner's event near its start)."""
+    when the failure itself decides what comes next (a former owner's event near its start, one that
+    was cancelled after we read it)."""
     if not isinstance(outcome, RemoteError) or isinstance(outcome, Changed):
         return
     work.failures += 1
     work.wait = getattr(outcome, "retry_after", None)
-    worth_it = isinstance(outcome, Broken) or intent.act == "cancel"
+    gone = intent.act == "update" and isinstance(outcome, NotFound)
+    worth_it = isinstance(outcome, Broken) or intent.act == "cancel" or gone
     work.rests = work.failures > 1 or not worth_it
 
 

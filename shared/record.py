@@ -34,7 +34,7 @@ class Shelf(Enum):
 
     DUE = "due"  # wanted, no event yet: read up to the window's end
     AHEAD = "ahead"  # an event stands: read from now on by sweeps, up to now by the nightly run
-    OPEN = "open"  # a Graph write is not noted, or an event not taken by the LMS: read whole
+    OPEN = "open"  # a write not noted, a handover half done, the LMS not told: read whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Record:
     tells that the tutor cancelled in Teams and the LMS has not revived it since.
     *asked_at*/*asked_start*: when a save first wanted it online at that start (the lead time is
     judged by it). *replaces*: its event was taken from a former owner, and is made anew for the
-    next one whatever window and notice say. *at_start* is the snapshot as it stood when the meeting began, kept once a later
-    save arrives. *told_problem* is the cause last told to the LMS. *queue* are events the LMS has
+    next one whatever window and notice say. *at_start* is the snapshot as it stood when the meeting
+    began, kept once a later save arrives. *told_problem* is the cause last told to the LMS. *queue* are events the LMS has
     not taken, oldest first; *sequence* numbers them. *standing* is how far verifying the attendance
     has come, and *attendance_done* that the nightly run need not look again. *people* are the keys
     of everybody it ever named. *fresh* are history lines not stored yet: the store writes them with
@@ -140,11 +140,12 @@ def shelf(record: Record) -> tuple[Shelf, str] | None:
     booking, intent = record.booking, record.intent
     start = latest_start(record)
     at = stamp(start) if start else ""
-    if record.owes or intent:
+    to_be_made = record.wants_meeting and not booking and not given_up(record)
+    if record.owes or intent or (record.replaces and to_be_made):
         return Shelf.OPEN, at
     if booking and not record.attendance_done:
         return Shelf.AHEAD, at
-    if record.wants_meeting and not booking and not given_up(record):
+    if to_be_made:
         return Shelf.DUE, at
     return None
 

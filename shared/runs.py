@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared import codec
+from shared.each import outcome_of
+from shared.errors import Stale
+from shared.model import TenantId
 from shared.ports import Ports
 from shared.table import GROUP_OPERATIONS, Delete, rows
 
 log = logging.getLogger(__name__)
 
-RUNS = "runs"
+RUNS, PROGRESS = "runs", "progress"
 KEY = re.compile(r"[0-9]{11}\|[0-9a-f]{32}")
 """What a run's row key looks like."""
 KEPT = timedelta(days=30)
@@ -47,19 +50,51 @@ def start(ports: Ports, function: str, *, shown: bool = True) -> Run:
     return run
 
 
+def expect(ports: Ports, run: Run, tenants: dict[str, Any]) -> None:
+    """Say of a run that others do for which tenants it is; it has ended when none is unfinished."""
+    ports.store.put(RUNS, [(run_key(run), replace(run, tenants=tenants))])
+    if not tenants:
+        finish(ports, run, outcome_of(tenants), tenants)
+
+
+def tenant_done(ports: Ports, key: str, tenant: TenantId, counts: dict[str, Any]) -> None:
+    """Note a tenant's counts in the run with *key*; the last one ends it. Raises Stale without."""
+    ends = False
+
+    def with_this(run: Run | None) -> Run:
+        nonlocal ends
+        if run is None:
+            raise Stale(key)
+        tenants = {**run.tenants, tenant: counts}
+        waits = any("unfinished" in one for one in tenants.values())
+        ends = not waits and run.ended_at is None
+        if not ends:
+            return replace(run, tenants=tenants)
+        return replace(run, tenants=tenants, ended_at=ports.clock(), outcome=outcome_of(tenants))
+
+    run = ports.store.change(RUNS, key, Run, with_this)
+    if ends:
+        _report(run)
+
+
 def finish(ports: Ports, run: Run, outcome: str, tenants: dict[str, Any]) -> Run:
     ended = Run(run.id, run.function, run.started_at, ports.clock(), outcome, tenants)
     ports.store.put(RUNS, [(run_key(ended), ended)])
+    _report(ended)
+    return ended
+
+
+def _report(run: Run) -> None:
+    ended_at = run.ended_at or run.started_at
     log.info(
         "run.finished",
         extra={
             "function": run.function,
-            "outcome": outcome,
-            "tenants": len(tenants),
-            "duration_s": (ports.clock() - run.started_at).total_seconds(),
+            "outcome": run.outcome,
+            "tenants": len(run.tenants),
+            "duration_s": (ended_at - run.started_at).total_seconds(),
         },
     )
-    return ended
 
 
 def listed(ports: Ports, after: str) -> tuple[list[Run], str]:
@@ -70,12 +105,16 @@ def listed(ports: Ports, after: str) -> tuple[list[Run], str]:
 
 def purge(ports: Ports, now: datetime) -> int:
     """Forget runs older than a month; returns how many."""
-    oldest = Run("", "", now - KEPT, None, "")
-    keys = [
-        row.key for row in rows(ports.store.table, RUNS, run_key(oldest), "\x7f", marks_only=True)
-    ]
+    oldest = run_key(Run("", "", now - KEPT, None, ""))
+    _purge(ports, PROGRESS, oldest)
+    return _purge(ports, RUNS, oldest)
+
+
+def _purge(ports: Ports, where: str, oldest: str) -> int:
+    table = ports.store.table
+    keys = [row.key for row in rows(table, where, oldest, "\x7f", marks_only=True)]
     for n in range(0, len(keys), GROUP_OPERATIONS):
-        ports.store.table.commit(RUNS, [Delete(key) for key in keys[n : n + GROUP_OPERATIONS]])
+        table.commit(where, [Delete(key) for key in keys[n : n + GROUP_OPERATIONS]])
     return len(keys)
 
 

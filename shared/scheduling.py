@@ -170,6 +170,35 @@ def save(former: Record | None, saved: Snapshot, now: datetime) -> Record:
     return _asked(record, now)
 
 
+def late(record: Record, older: Snapshot, now: datetime) -> Record:
+    """The record after a save arrived that is older than the one it holds.
+
+    It changes nothing of itself. But where it carried out what we had told, the save we hold was
+    made by an LMS that knew of that, and is judged against it anew: what looked like merely
+    repeating the old start, or being still not cancelled, was meant (the law, rule 11).
+    """
+    answered = next((n for n, one in enumerate(record.told) if _carried_out(one, older)), None)
+    if answered is None or frozen(record, now):
+        return record
+    before = replace(record, saved=older, told=record.told[answered + 1 :])
+    judged = _merged(before, record.saved)
+    if (judged.slot, judged.withdrawn) == (record.slot, record.withdrawn):
+        return judged
+    return _asked(
+        with_line(
+            judged, now, "saved", "An earlier save arrived late: this one knew of the tutor's act.",
+            By.LMS, _slot_json(record.slot), _slot_json(judged.slot),
+        ),
+        now,
+    )  # fmt: skip
+
+
+def _carried_out(told: Told, saved: Snapshot) -> bool:
+    if saved.revision <= told.revision:
+        return False
+    return saved.cancelled if told.slot is None else saved.slot == told.slot
+
+
 def _merged(former: Record, saved: Snapshot) -> Record:
     before, told = former.saved, former.told
     moved = saved.slot != before.slot
@@ -184,8 +213,10 @@ def _merged(former: Record, saved: Snapshot) -> Record:
         return replace(record, slot=saved.slot, withdrawn=False, told=())
     answered = next((n for n, one in enumerate(told) if _answers(one, before, saved)), None)
     if answered is not None:
-        # The LMS carried out what we told it; what the tutor did since is on its way.
-        return replace(record, told=told[answered + 1 :])
+        # The LMS carried out what we told it; what the tutor did since is on its way. Once it has
+        # cancelled too, it alone says where the meeting would stand.
+        slot = saved.slot if told[answered].slot is None else record.slot
+        return replace(record, slot=slot, told=told[answered + 1 :])
     if moved or revived:
         back = revived or saved.slot is not None
         slot = saved.slot if moved else record.slot
@@ -537,7 +568,7 @@ def _heard_gone(record: Record, booking: Booking, facts: Facts) -> Record:
     )
     reason = "Cancelled in Teams by the organiser."
     record = tell(record, "meeting.cancelled", {"reason": reason}, facts)
-    return replace(record, told=(*record.told, Told(record.sequence, None)))
+    return _awaiting(record, None)
 
 
 def _heard_after_start(record: Record, booking: Booking, facts: Facts) -> Record:
@@ -622,7 +653,13 @@ def _heard_time(record: Record, seen: Seen, facts: Facts) -> Record:
         before, after,
     )  # fmt: skip
     record = tell(record, "meeting.rescheduled", _times(seen.slot, facts.tenant), facts)
-    return replace(record, told=(*record.told, Told(record.sequence, seen.slot)))
+    return _awaiting(record, seen.slot)
+
+
+def _awaiting(record: Record, slot: Slot | None) -> Record:
+    """The LMS has yet to save what was told just now."""
+    told = Told(record.sequence, slot, record.saved.revision)
+    return replace(record, told=(*record.told, told))
 
 
 # -- noting what was done -----------------------------------------------------------------

@@ -134,7 +134,8 @@ class Store:
         so that a race over one component holds up no other.
         """
         done: list[Stored | Stale] = []
-        for group in _groups([(write, _ops(write)) for write in writes]):
+        # One group's rows at a time: their texts are most of the memory that a sweep takes.
+        for group in _groups((write, _ops(write)) for write in writes):
             try:
                 done += self._commit(tenant, group)
             except Stale as stale:
@@ -376,7 +377,7 @@ def _ops(write: Write) -> list[Op]:
 
 
 def _groups(
-    writes: list[tuple[Write, list[Op]]],
+    writes: Iterable[tuple[Write, list[Op]]],
 ) -> Iterator[list[tuple[Write, list[Op]]]]:
     """Cut where a transaction would be too long or too large; a component is never cut.
 
@@ -388,15 +389,16 @@ def _groups(
     size = 0
     for write, ops in writes:
         new = {_name(op): op for op in ops if held.get(_name(op)) != op}
-        weight = sum(op_size(op) for op in new.values())
+        weight = sum(map(op_size, new.values()))
         full = len(held) + len(new) > GROUP_OPERATIONS or size + weight > GROUP_BYTES
         if group and (full or new.keys() & held.keys()):
             yield group
             group, held, size = [], {}, 0
             new = {_name(op): op for op in ops}
+            weight = sum(map(op_size, new.values()))
         group.append((write, ops))
         held |= new
-        size += sum(op_size(op) for op in new.values())
+        size += weight
     if group:
         yield group
 

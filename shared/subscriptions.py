@@ -137,7 +137,7 @@ def keep(ports: Ports, tenant: Tenant, doubted: Collection[str] = ()) -> Counter
         _Round(ports, tenant, counts).run(doubted)
     except ConnectorError as error:
         counts["subscriptions_failed"] += 1
-        log.warning("subscriptions.unkept", extra={"tenant": tenant.id, "why": str(error)})
+        log.warning("subscriptions.failed", extra={"tenant": tenant.id, "why": str(error)})
     return counts
 
 
@@ -153,8 +153,19 @@ class _Round:
         self._end = time.monotonic() + SECONDS
         self._url = ports.settings.public_base_url + PATH
         self._lifetime = LONGEST
+        self._why: Counter[str] = Counter()
 
     def run(self, doubted: Collection[str]) -> None:
+        try:
+            self._all_steps(doubted)
+        finally:
+            for why, count in self._why.items():
+                log.warning(
+                    "subscriptions.failed",
+                    extra={"tenant": self._tenant.id, "why": why, "count": count},
+                )
+
+    def _all_steps(self, doubted: Collection[str]) -> None:
         rows = _rows(self._ports, self._tenant.id)
         wanted = self._wanted()
         kept = {row.user: row for row in rows if row.user in wanted and self._is_as_made(row)}
@@ -311,7 +322,7 @@ class _Round:
 
     def _failed(self, error: RemoteError) -> None:
         self._counts["subscriptions_failed"] += 1
-        log.warning("subscription.failed", extra={"tenant": self._tenant.id, "why": error.code})
+        self._why[error.code] += 1
 
     def _run(self, requests: Sequence[Request]) -> list[Outcome]:
         return self._graph.run(requests, self._left()) if requests else []

@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from datetime import UTC, datetime
+from functools import cache
 
 from shared.calendars import Calendars
 from shared.config import Settings
@@ -19,7 +20,7 @@ from shared.lms.client import ANSWER_LIMIT, Lms
 from shared.model import Tenant
 from shared.ports import Ports
 from shared.store import Store
-from shared.table import open_table
+from shared.table import Table, open_table
 from shared.telemetry import prepare
 from shared.tenants import Tenants
 
@@ -37,19 +38,22 @@ def ports() -> Ports:
         return _ports
 
 
-def make_ports(settings: Settings) -> Ports:
-    """Connects nothing yet but the table."""
-    store = Store(open_table(settings))
+def make_ports(settings: Settings, table: Table | None = None) -> Ports:
+    """Connects nothing yet but the table; *table* takes the place of the settings' one."""
+    store = Store(table or open_table(settings))
     tokens, limits, send = Tokens(settings), MailboxLimits(), sender("graph")
 
-    def graph(tenant: Tenant) -> Graph:
-        base = settings.graph_base_url or CLOUDS[tenant.cloud][1]
+    @cache
+    def graph_of(entra_tenant: str, cloud: str) -> Graph:
         return Graph(
             send,
-            base,
-            lambda fresh: tokens.get(tenant.entra_tenant_id, tenant.cloud, fresh=fresh),
+            settings.graph_base_url or CLOUDS[cloud][1],
+            lambda fresh: tokens.get(entra_tenant, cloud, fresh=fresh),
             limits,
         )
+
+    def graph(tenant: Tenant) -> Graph:
+        return graph_of(tenant.entra_tenant_id, tenant.cloud)
 
     return Ports(
         settings=settings,
@@ -63,6 +67,7 @@ def make_ports(settings: Settings) -> Ports:
         ),
         deployment=settings.deployment_id or deployment_name(store),
         clock=lambda: datetime.now(UTC),
+        web=sender("web", ANSWER_LIMIT),
     )
 
 

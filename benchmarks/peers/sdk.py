@@ -86,7 +86,9 @@ async def create_all(work: dict[str, Any]) -> int:
     mailboxes: dict[tuple[int, str], asyncio.Semaphore] = defaultdict(
         lambda: asyncio.Semaphore(PER_MAILBOX)
     )
-    clients = [client(work["base"], token, work["ca"], work["inFlight"]) for token in work["tokens"]]
+    clients = [
+        client(work["base"], token, work["ca"], work["inFlight"]) for token in work["tokens"]
+    ]
 
     async def create(one: dict[str, Any]) -> bool:
         async with mailboxes[one["tenant"], one["user"]], in_flight:

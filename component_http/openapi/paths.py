@@ -32,7 +32,6 @@ from component_http.openapi.operations import (
 from component_http.openapi.shapes import STRING, Json, date_of, one_of, ref, values_of
 from shared.contract import BATCH_LIMIT, WEBHOOK_LIMIT
 from shared.model import State
-from shared.reasons import REASONS
 
 
 def paths() -> Json:
@@ -206,18 +205,37 @@ def _get_tenant() -> Json:
 
 
 def _check() -> Json:
-    item = {
-        "item": "Calendars.ReadWrite",
-        "status": "missing",
-        "code": "not_consented",
-        "detail": REASONS["not_consented"],
-        "mend": "Let an administrator of the customer consent to the app registration.",
+    fine = {
+        "item": "token",
+        "status": "ok",
+        "code": None,
+        "detail": "Microsoft Entra gives the connector tokens for this tenant.",
+        "mend": None,
     }
-    return keyed(
+    missing = {
+        "item": "teams: tutor@college.example",
+        "status": "missing",
+        "code": "owner_without_teams",
+        "detail": "The calendar does not allow Teams meetings: a licence is missing.",
+        "mend": "Connect-MicrosoftTeams\nGet-CsOnlineUser -Identity '…' | Format-List",
+    }
+    operation = keyed(
         "checkTenant", "tenants", "What works and what is missing, item by item.",
-        {"200": answer(ref("Check"), {"items": [item]}), **refusals(404)},
-        [parameter("organizer", "query", STRING, "Also check this organiser's mailbox.")],
+        {"200": answer(ref("Check"), {"items": [fine, missing]}), **refusals(404, 422)},
+        [
+            parameter(
+                "organizer", "query", STRING,
+                "Also check this organiser: an e-mail address, or an object id.",
+            )
+        ],
     )  # fmt: skip
+    operation["description"] = (
+        "Everything is tried: a new token, the calendar of each organiser with meetings ahead, a"
+        " look-up of one of their meetings, a signed `connector.ping` to the LMS. Nothing is"
+        " written. What belongs to an organiser has their address behind the item's name. `mend`"
+        " are commands for PowerShell or the Azure CLI, with the real ids."
+    )
+    return operation
 
 
 def _erase() -> Json:

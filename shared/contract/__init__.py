@@ -15,6 +15,7 @@ from shared.contract.components import (
     tombstone,
 )
 from shared.contract.instants import read_date, read_instant
+from shared.contract.members import is_address
 from shared.contract.problem import (
     PROBLEM_TYPE,
     REFUSALS,
@@ -36,6 +37,7 @@ __all__ = [
     "check_size",
     "content_digest",
     "faults_json",
+    "is_address",
     "is_tenant_id",
     "parse_batch",
     "parse_decide",

@@ -30,6 +30,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def is_address(text: str) -> bool:
+    """Whether *text*, trimmed, has the form of an e-mail address that we take."""
+    bare = text.strip()
+    fits = len(text) <= LONGEST_ADDRESS and not _CONTROL.search(text)
+    return fits and ADDRESS.fullmatch(bare) is not None
+
+
 class Members:
     """The members of a JSON object that stands at *pointer*; faults go to *faults*."""
 

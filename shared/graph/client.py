@@ -34,7 +34,8 @@ from shared.http import Answer, Call, Send
 from shared.telemetry import inherited
 
 PER_MAILBOX = 3
-BATCHES_IN_FLIGHT = 6
+BATCHES_IN_FLIGHT = 8
+"""Per tenant and process, over all its pieces: while one piece writes, another has the lanes."""
 TRIES = 4
 PAGES = 200
 FRESH = True
@@ -110,6 +111,7 @@ class Graph:
         self._base = base
         self._token = token
         self.limits = limits
+        self.lanes = threading.Semaphore(BATCHES_IN_FLIGHT)
 
     def one(self, request: Request, seconds: float) -> Any:
         """One request's answer. Raises RemoteError."""
@@ -160,9 +162,12 @@ class Graph:
         except RemoteError as error:
             return [error] * len(requests)
 
-    def renew_token(self) -> None:
-        """Forget the token in use. Raises NotAllowed or Broken when there is no new one."""
-        self._token(FRESH)
+    def renew_token(self) -> str:
+        """Forget the token in use for a new one: what was consented to since shows in it.
+
+        Raises NotAllowed or Broken when there is none.
+        """
+        return self._token(FRESH)
 
     def _sent(self, requests: Sequence[Request], seconds: float, *, fresh: bool) -> list[Answer]:
         answer = self._send(self._call(requests, seconds, self._token(fresh)))
@@ -210,15 +215,27 @@ class _Run:
         """One lane: take what may be sent, send it, note what came back, until all is noted."""
         try:
             while self._open:
-                with self._lock:
-                    batch = self._pick()
-                if batch:
-                    self._carry_out(batch)
-                elif self._open:
+                if not self._work_once() and self._open:
                     self._graph.limits.wait()
         except BaseException:
             self._open = 0  # the other lanes must not wait for what this one took
             raise
+
+    def _work_once(self) -> bool:
+        """Send what may be sent now; False when there is nothing. One request takes no lane, so
+        that a webhook does not queue behind a sweep."""
+        lanes, alone = self._graph.lanes, len(self.outcomes) == 1
+        left_s = max(0.0, self._deadline - time.monotonic())
+        held = alone or lanes.acquire(timeout=left_s)
+        try:
+            with self._lock:
+                batch = self._pick()
+            if batch:
+                self._carry_out(batch)
+        finally:
+            if held and not alone:
+                lanes.release()
+        return bool(batch)
 
     def _pick(self) -> list[_Try]:
         now = time.monotonic()

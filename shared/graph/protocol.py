@@ -133,6 +133,19 @@ def providers_of(body: Any) -> str:
     return ",".join(sorted(str(one) for one in allowed or ()))
 
 
+_NO_EVENT = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A" + "A" * 83 + "="
+
+
+def probe_writing(user: UserId) -> Request:
+    """Changes nothing in an event that does not exist: 403 tells that this calendar may not be
+    written, 404 that it may.
+
+    Unverified: that Exchange judges the right before it looks for the event.
+    """
+    path = f"/users/{_path(user)}/events/{_path(_NO_EVENT)}"
+    return Request("PATCH", path, str(user), _headers(), {})
+
+
 # -- events -------------------------------------------------------------------------------
 
 

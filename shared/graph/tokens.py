@@ -7,6 +7,8 @@ a certificate, a secret.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import threading
 from functools import partial
@@ -41,6 +43,7 @@ class Tokens:
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._identity: Any = None
+        self._presented = ""
 
     def get(self, entra_tenant: str, cloud: str, *, fresh: bool = False) -> str:
         """A token for the tenant's Graph.
@@ -69,7 +72,16 @@ class Tokens:
         described = str(result.get("error_description") or "")
         if result.get("error") in ("temporarily_unavailable", "server_error"):
             raise Broken("entra", str(result["error"]))
-        raise _refusal(described or str(result.get("error") or ""))
+        raise self._refused(described or str(result.get("error") or ""))
+
+    def _refused(self, described: str) -> NotAllowed | Broken:
+        """The refusal; with what our managed identity presented, where nobody trusts that."""
+        error = _refusal(described)
+        if error.code != "AADSTS700213":
+            return error
+        said = claims_of(self._presented)
+        shown = {name: said.get(name) for name in ("iss", "sub", "aud")}
+        return NotAllowed("entra", error.code, json.dumps(shown))
 
     def _client(self, entra_tenant: str, cloud: str) -> Any:
         with self._lock:
@@ -113,12 +125,23 @@ class Tokens:
                 )
         result = self._identity.acquire_token_for_client(resource=audience)
         if "access_token" in result:
-            return str(result["access_token"])
+            self._presented = str(result["access_token"])
+            return self._presented
         # msal tells the endpoint's status in words: "400, No User Assigned … Identity found".
         described = str(result.get("error_description") or "")
         if re.match(r"4(?!08|29)\d\d\b", described):
             raise NotAllowed("entra", "managed_identity", described[:80])
         raise Broken("entra", "managed_identity", described[:80])
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says of itself, believed by nobody; {} when it cannot be read."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, IndexError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _certificate(path: Path) -> dict[str, Any]:

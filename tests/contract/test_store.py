@@ -16,9 +16,19 @@ from shared import codec
 from shared.errors import Stale
 from shared.graph import protocol
 from shared.keys import ComponentKey, component_key, partition
-from shared.model import By, ComponentId, EvidenceId, Flag, Intent, Person, TenantId
-from shared.persons import person_rows
-from shared.record import Record, Shelf, shelf, with_flag, with_line
+from shared.model import (
+    By,
+    ComponentId,
+    EvidenceId,
+    Flag,
+    Happening,
+    Intent,
+    Person,
+    PersonKey,
+    TenantId,
+)
+from shared.persons import naming_rows, person_rows
+from shared.record import Record, Shelf, latest_start, shelf, with_flag, with_line
 from shared.scheduling import Act
 from shared.store import Place, Store, Stored, Write, bucket
 from shared.table import (
@@ -51,6 +61,7 @@ from tests.build import (
     an_intent,
     an_lms_event,
     an_organizer,
+    at,
 )
 
 LAST = "\x7f"
@@ -112,8 +123,14 @@ def copies(store: Store, tenant: TenantId) -> list[Stored]:
     return [stored for which in Shelf for stored in store.shelf(tenant, which)]
 
 
+def months(store: Store, tenant: TenantId, key: ComponentKey) -> list[str]:
+    """The months under which a component stands in the index by month."""
+    return [month for month, one in store.months_before(tenant, "9999-99") if one == key]
+
+
 def assert_together(store: Store, tenant: TenantId, record: Record) -> None:
-    """The record and its shelf copy, if it is to have one, are alike and alone."""
+    """The record and its shelf copy, if it is to have one, are alike and alone; and it stands
+    once in the index by month, if it is dated."""
     home = store.get(tenant, record.key)
     assert home is not None
     assert home.record == record
@@ -123,6 +140,10 @@ def assert_together(store: Store, tenant: TenantId, record: Record) -> None:
     assert home.on == (f"{place[0].value}|{place[1]}|{record.key}" if place else "")
     if place:
         assert [one.on for one in mine] == [home.on]
+    assert months(store, tenant, record.key) == ([home.month] if home.month else [])
+    start = latest_start(record)
+    if start:
+        assert home.month == f"{start:%Y-%m}"
 
 
 # -- one component -------------------------------------------------------------------------
@@ -479,6 +500,108 @@ def test_all_components_come_in_pages_of_keys(store: Store, tenant: TenantId) ->
     assert ids(page) == ["b", "c"]
 
 
+# -- the index by month --------------------------------------------------------------------
+
+
+def test_a_component_stands_under_the_month_of_its_start(store: Store, tenant: TenantId) -> None:
+    for name, start in (
+        ("april", "2026-04-30 23:59:59"),
+        ("may", "2026-05-01 00:00"),
+        ("last year", "2025-12-31 08:00"),
+    ):
+        put(store, tenant, at_start(name, at(start)))
+    found = list(store.months_before(tenant, "9999-99"))
+    assert found == [("2025-12", "last year"), ("2026-04", "april"), ("2026-05", "may")]
+    assert list(store.months_before(tenant, "2026-05")) == found[:2], "that month not included"
+    assert list(store.months_before(tenant, "2025-12")) == []
+
+
+def test_a_component_that_moves_to_another_month_stands_there_alone(
+    store: Store, tenant: TenantId
+) -> None:
+    (stored,) = put(store, tenant, a_record())
+    moved = a_record(a_snapshot(slot=a_slot("2026-06-30 08:00")))
+    (stored,) = written(store, tenant, Write(stored, moved))
+    assert months(store, tenant, moved.key) == ["2026-06"]
+    (copy,) = copies(store, tenant)
+    written(store, tenant, Write(copy, a_record()))
+    assert months(store, tenant, moved.key) == ["2026-04"], "whichever row was read"
+
+
+def test_a_component_without_a_start_stands_under_the_month_it_was_last_written_about(
+    store: Store, tenant: TenantId
+) -> None:
+    undated = a_record(a_snapshot(slot=None))
+    (stored,) = put(store, tenant, with_line(undated, NOW, "saved", "", By.LMS))
+    assert months(store, tenant, undated.key) == ["2026-04"]
+    (stored,) = written(store, tenant, Write(stored, replace(stored.record, generation=1)))
+    assert months(store, tenant, undated.key) == ["2026-04"], "it does not get lost"
+    later = with_line(stored.record, at("2026-07-01 08:00"), "saved", "", By.LMS)
+    written(store, tenant, Write(stored, later))
+    assert months(store, tenant, undated.key) == ["2026-07"]
+
+
+# -- removal -------------------------------------------------------------------------------
+
+
+def everything(store: Store, tenant: TenantId) -> list[str]:
+    return [row.key for row in rows(store.table, partition(tenant), "", LAST)]
+
+
+@pytest.mark.parametrize("lines", [1, 150], ids=["few lines", "more lines than one group takes"])
+def test_a_removed_component_leaves_nothing_and_its_neighbours_everything(
+    store: Store, tenant: TenantId, lines: int
+) -> None:
+    for name in ("C", "C-1", "C 1"):
+        (stored,) = put(store, tenant, with_line(named(name, a_booked()), NOW, "0", "", By.LMS))
+        evidence = Insert(Row(f"evidence|{stored.record.key}|1", "{}"))
+        (stored,) = written(store, tenant, Write(stored, stored.record, (evidence,)))
+    before = everything(store, tenant)
+    (gone,) = put(store, tenant, named("C-", a_booked()))
+    history = [Insert(Row(f"history|C-|{n:08}", '{"lines":[]}')) for n in range(2, lines + 2)]
+    for n in range(0, lines, 90):
+        store.table.commit(partition(tenant), history[n : n + 90])
+    store.put(partition(tenant), [("beside|C-", "x")])
+    found = store.get(tenant, gone.record.key)
+    assert found is not None
+    store.remove(tenant, found, ["beside|C-"])
+    assert everything(store, tenant) == before
+
+
+def test_a_component_that_was_written_since_is_not_removed(store: Store, tenant: TenantId) -> None:
+    (first,) = put(store, tenant, with_line(a_booked(), NOW, "saved", "", By.LMS))
+    (second,) = written(store, tenant, Write(first, replace(first.record, generation=2)))
+    with pytest.raises(Stale):
+        store.remove(tenant, first)
+    assert_together(store, tenant, second.record)
+    assert len(store.history(tenant, second.record.key)) == 1
+
+
+def test_who_is_named_where_is_found_by_person(store: Store, tenant: TenantId) -> None:
+    tutor, learner = PersonKey("aa"), PersonKey("ab")
+    for name, people_ in (("C-1", [tutor, learner]), ("C-2", [tutor]), ("C-3", [learner])):
+        record = named(name)
+        written(store, tenant, Write(None, record, naming_rows(record.key, people_)))
+    assert list(store.naming(tenant, tutor)) == ["C-1", "C-2"]
+    assert list(store.naming(tenant, learner)) == ["C-1", "C-3"]
+    assert list(store.naming(tenant, PersonKey("a"))) == []
+
+
+def test_lines_of_history_may_be_rewritten(store: Store, tenant: TenantId) -> None:
+    (stored,) = put(store, tenant, with_line(a_record(), NOW, "kept", "", By.LMS))
+    line = with_line(stored.record, NOW, "named", "L. Earner declined.", By.TEAMS)
+    (stored,) = written(store, tenant, Write(stored, line))
+
+    def nameless(line: Happening) -> Happening:
+        return replace(line, why=line.why.replace("L. Earner", "somebody"))
+
+    key = stored.record.key
+    assert store.rewrite_history(tenant, key, nameless) == 1
+    assert [line.why for line in store.history(tenant, key)] == ["", "somebody declined."]
+    assert store.rewrite_history(tenant, key, nameless) == 0
+    assert_together(store, tenant, stored.record)
+
+
 # -- history and evidence ------------------------------------------------------------------
 
 
@@ -640,6 +763,15 @@ def test_organizers_are_kept_by_owner(store: Store, tenant: TenantId) -> None:
     assert store.organizer(tenant, owner.key) == changed
     assert store.organizer(tenant, "nobody@college.example") is None
     assert store.organizers(tenant) == {owner.key: changed, other.key: other}
+
+
+def test_organizers_may_be_dropped_whether_they_are_known_or_not(
+    store: Store, tenant: TenantId
+) -> None:
+    owner, other = an_organizer(), an_organizer(NEW_TUTOR)
+    store.keep_organizers(tenant, [owner, other])
+    store.drop_organizers(tenant, ["nobody@college.example", owner.key])
+    assert store.organizers(tenant) == {other.key: other}
 
 
 def test_what_is_stored_is_what_the_codec_says(store: Store, tenant: TenantId) -> None:

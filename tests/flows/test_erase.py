@@ -55,7 +55,10 @@ def verified(**component: Any) -> World:
 
 def hold(world: World, learner: str = LEARNER["email"]) -> None:
     world.clock.set(datetime(2026, 4, 30, 12, 0, tzinfo=UTC), frozen=True)
-    people = [(TUTOR["email"], [(0, 60)]), ({"foreign": "L", "email": learner}, [(0, 60)])]
+    people: list[Any] = [
+        (TUTOR["email"], [(0, 60)]),
+        ({"foreign": "L", "email": learner}, [(0, 60)]),
+    ]
     world.graph.attendance.hold(world.event, people)
     world.clock.set(datetime(2026, 5, 1, 2, 30, tzinfo=UTC), frozen=True)
 
@@ -135,7 +138,7 @@ def test_events_that_wait_for_the_lms_go_out_without_the_person() -> None:
     world.pass_(minutes=30)
     world.sweep()
     told = world.lms.events(TENANT, "C-1")
-    assert [one["type"] for one in told][0] == "meeting.scheduled"
+    assert told[0]["type"] == "meeting.scheduled"
     assert told[0]["data"]["organizer"] == ""
     assert told[0]["data"]["joinUrl"]
 

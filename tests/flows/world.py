@@ -74,6 +74,8 @@ class World:
         ports: What the connector works with.
     """
 
+    lms_kind: type[LmsSimulator] = LmsSimulator
+
     def __init__(
         self, now: datetime = MORNING, table: Table | None = None, *, reachable: bool = False
     ) -> None:
@@ -83,7 +85,7 @@ class World:
         self.clock = SimClock()
         self.clock.set(now, frozen=True)
         self.graph = GraphSimulator(self.clock)
-        self.lms = LmsSimulator(self.clock, workers=1)
+        self.lms = self.lms_kind(self.clock, workers=1)
         self.lms.outbox.post = self._post
         self.graph.subscriptions.notifier.post = self._hear
         self.graph.set_switches(notification_delay_s=NEVER_S, notification_retry_s=())
@@ -132,8 +134,7 @@ class World:
 
     def _send_graph(self, call: Call) -> Answer:
         self.sent.append(call)
-        url = call.url.removeprefix("https://graph.test")
-        reply = self.graph.call(call.method, url, None, call.headers, call.body)
+        reply = self.graph.call(call.method, call.url, None, call.headers, call.body)
         if reply.drop:
             raise Broken("graph", "no_answer")
         headers = {name.lower(): value for name, value in reply.headers.items()}
@@ -144,7 +145,8 @@ class World:
         reply = self.lms.call(call.method, url, None, call.headers, call.body)
         if reply.drop:
             raise Broken("lms", "no_answer")
-        return Answer(reply.status, {}, reply.body)
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        return Answer(reply.status, headers, reply.body)
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str], _timeout_s: float) -> Posted:
         tenant = url.partition("/tenants/")[2].partition("/")[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -36,14 +37,17 @@ class IndexedApp:
     blueprints: dict[str, list[str]]
 
 
-def index(directory: Path) -> IndexedApp:
-    """Index the app in *directory*.
+def index(directory: Path, **env: str) -> IndexedApp:
+    """Index the app in *directory*, with *env* among its settings.
 
     Raises:
         AssertionError: The worker refuses it; the message is the worker's.
     """
     command = [sys.executable, "-m", "tests.runtime.indexed", str(directory)]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    settings = {**os.environ, **env}
+    answer = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=False, env=settings
+    )
     assert answer.returncode == 0, answer.stderr
     content = json.loads(answer.stdout)
     functions = [

@@ -28,6 +28,7 @@ HTTP = {
     "openapi": ("GET", "ANONYMOUS", "openapi.json"),
     "runs": ("GET", "FUNCTION", "runs"),
     "tenant_adopt": ("POST", "FUNCTION", f"{TENANT}/adopt"),
+    "tenant_check": ("GET", "FUNCTION", f"{TENANT}/check"),
     "tenant_erase": ("POST", "FUNCTION", f"{TENANT}/erase"),
     "tenant_release": ("POST", "FUNCTION", f"{TENANT}/release"),
     "tenant_reverify": ("POST", "FUNCTION", f"{TENANT}/reverify"),
@@ -43,14 +44,26 @@ TIMERS = {
     "schedule_timer": "%SCHEDULE_CRON%",
 }
 
-# Queue and connection of each.
-QUEUES: dict[str, tuple[str, str]] = {}
+# Queue and connection of each; there where the work queue is.
+QUEUES = {
+    "sweep_piece": ("connector-work", "WORK_QUEUE"),
+    "work_poisoned": ("connector-work-poison", "WORK_QUEUE"),
+}
 
-# What some have beside their trigger (and the answer of HTTP).
-MORE: dict[str, list[dict[str, Any]]] = {}
+# What some have then beside their trigger.
+ORDERS = {
+    "direction": "OUT",
+    "name": "work",
+    "type": "queue",
+    "queueName": "connector-work",
+    "connection": "WORK_QUEUE",
+}
+MORE = {"attendance_timer": [ORDERS], "schedule_timer": [ORDERS]}
+
+ADDRESS = "https://account.queue.core.windows.net"
 
 
-def expected_bindings() -> dict[str, list[dict[str, Any]]]:
+def expected_bindings(*, queue: bool) -> dict[str, list[dict[str, Any]]]:
     """Every function's bindings, in the form the host gets them."""
     expected: dict[str, list[dict[str, Any]]] = {}
     for name, (methods, level, route) in HTTP.items():
@@ -59,8 +72,10 @@ def expected_bindings() -> dict[str, list[dict[str, Any]]]:
         expected[name] = [_trigger("httpTrigger", "req", **trigger), answer]
     for name, schedule in TIMERS.items():
         expected[name] = [_trigger("timerTrigger", "timer", schedule=schedule)]
-    for name, (queue, connection) in QUEUES.items():
-        names = {"queueName": queue, "connection": connection}
+    if not queue:
+        return expected
+    for name, (where, connection) in QUEUES.items():
+        names = {"queueName": where, "connection": connection}
         expected[name] = [_trigger("queueTrigger", "message", **names)]
     return {name: bindings + MORE.get(name, []) for name, bindings in expected.items()}
 
@@ -69,9 +84,10 @@ def _trigger(kind: str, name: str, **more: object) -> dict[str, Any]:
     return {"direction": "IN", "name": name, "type": kind, **more}
 
 
-@pytest.fixture(scope="module")
-def app() -> IndexedApp:
-    return index(ROOT)
+@pytest.fixture(scope="module", params=["", ADDRESS], ids=["without a queue", "with a queue"])
+def app(request: pytest.FixtureRequest) -> IndexedApp:
+    """As the settings of a deployment have it: with a work queue, or without."""
+    return index(ROOT, WORK_QUEUE__queueServiceUri=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +100,20 @@ def settings() -> dict[str, str]:
 
 def test_the_functions_are_exactly_these(app: IndexedApp) -> None:
     found = {f.name: [dict(binding) for binding in f.bindings] for f in app.functions}
-    expected = expected_bindings()
+    expected = expected_bindings(queue="sweep_piece" in found)
     assert sorted(found) == sorted(expected)
     for name, bindings in expected.items():
         assert _ordered(found[name]) == _ordered(bindings), name
+
+
+def test_the_queue_is_used_where_there_is_one() -> None:
+    """A trigger whose connection is missing keeps the host from starting."""
+    names = [
+        {function.name for function in index(ROOT, WORK_QUEUE__queueServiceUri=address).functions}
+        for address in ("", ADDRESS)
+    ]
+    assert names[1] - names[0] == set(QUEUES)
+    assert names[0] < names[1]
 
 
 def _ordered(bindings: list[dict[str, Any]]) -> list[dict[str, Any]]:

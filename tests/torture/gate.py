@@ -110,17 +110,17 @@ class Gate:
 
         return gated
 
-    def table(self, table: Table) -> GatedTable:
-        return GatedTable(table, self)
-
 
 class GatedTable:
-    """A table through a gate. *pages* cuts what it answers, as Azure may at any time."""
+    """A table through a gate.
 
-    def __init__(self, table: Table, gate: Gate) -> None:
+    *rows_a_page* cuts what it answers, as Azure may at any time, with empty pages in between.
+    """
+
+    def __init__(self, table: Table, gate: Gate, rows_a_page: Callable[[], int | None]) -> None:
         self._table = table
         self._gate = gate
-        self.rows_a_page: int | None = None
+        self._rows_a_page = rows_a_page
         self._empty_next = False
 
     def get(self, partition: str, key: str) -> Row | None:
@@ -145,14 +145,15 @@ class GatedTable:
         return self._cut(page, after)
 
     def _cut(self, page: Page, after: str) -> Page:
-        if self.rows_a_page is None:
+        most = self._rows_a_page()
+        if most is None:
             return page
         self._empty_next = bool(after) and not self._empty_next
         if self._empty_next:
             return Page((), after)
-        if len(page.rows) <= self.rows_a_page:
+        if len(page.rows) <= most:
             return page
-        rows = page.rows[: self.rows_a_page]
+        rows = page.rows[:most]
         return Page(rows, rows[-1].key)
 
     def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:

@@ -87,7 +87,9 @@ class TortureWorld(World):
 
     Attributes:
         gate: What the present process does outside itself.
-        processes: Every gate there ever was, the present one last.
+        processes: Every gate there ever was.
+        rows_a_page: How many rows the table gives at once, with empty pages in between; None: all.
+        tokens_fail: What Entra says instead of giving a token.
         looking: Ports that nothing meddles with, for looking at what there is.
         planted: Events that carry our marker and that Exchange, not we, made.
         may_remain: Events of former owners that could not be cancelled.
@@ -99,7 +101,9 @@ class TortureWorld(World):
 
     def __init__(self, now: datetime = MORNING, table: MemoryTable | None = None) -> None:
         self.processes: list[Gate] = []
-        self.tables: list[GatedTable] = []
+        self._gates: dict[int, tuple[Ports, Gate]] = {}
+        self.rows_a_page: int | None = None
+        self.tokens_fail: RemoteError | None = None
         self.memory = table or MemoryTable()
         self.planted: set[Event] = set()
         self.may_remain: set[Event] = set()
@@ -118,21 +122,21 @@ class TortureWorld(World):
 
     @property
     def gate(self) -> Gate:
-        return self.processes[-1]
+        """The present process's."""
+        return self._gates[id(self.ports)][1]
 
     def process(self) -> Ports:
         """The ports of a process that has just started, behind a gate of its own."""
         ports, gate = super().process(), Gate()
         self.processes.append(gate)
-        table = gate.table(self.table)
-        self.tables.append(table)
+        table = GatedTable(self.table, gate, lambda: self.rows_a_page)
         store, limits = Store(table), SimulatedLimits(self.clock)
         send = gate.sending("graph", self._send_graph)
 
         def graph(tenant: Tenant) -> Graph:
             return Graph(send, BASE, lambda fresh: self.token(tenant), limits)
 
-        return replace(
+        made = replace(
             ports,
             store=store,
             tenants=Tenants(store),
@@ -145,14 +149,17 @@ class TortureWorld(World):
                 lambda host: ["127.0.0.1"],
             ),
         )
+        self._gates[id(made)] = made, gate
+        return made
 
     def token(self, tenant: Tenant) -> str:
+        if self.tokens_fail:
+            raise self.tokens_fail
         return self.graph.token(tenant.entra_tenant_id)
 
     def restart(self) -> None:
         """The present process is gone; another one begins with the table alone."""
         self.gate.dead = True
-        self.gate.twist = None
         super().restart()
 
     # -- the LMS ---------------------------------------------------------------------------

@@ -101,6 +101,7 @@ NOT_MADE = [
     row("in its window", a_record(), State.PENDING, "due"),
     row("being made", BEING_MADE, State.PENDING, "claimed"),
     row("being made, moved since", BEING_MADE, State.PENDING, "claimed", BEFORE_WINDOW),
+    row("between two owners", a_record(replaces=True), State.PENDING, "due", BEFORE_WINDOW),
     row("asked for too late", LATE, State.TOO_LATE, "too_late", AN_HOUR_BEFORE),
     row("and for ever after", failed("too_late", LATE), State.TOO_LATE, "too_late", TEN.end),
     row("a second before its start", a_record(), State.PENDING, "due", NINE.start - SECOND),

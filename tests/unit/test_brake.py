@@ -28,12 +28,14 @@ from tests.build import (
     TUTOR,
     a_booked,
     a_booking,
+    a_slot,
     a_snapshot,
     a_tenant,
     an_lms_event,
 )
 from tests.fakes import MemoryTable
 
+TODAY = a_slot(NOW - timedelta(hours=1))
 DAY, SECOND = timedelta(hours=24), timedelta(seconds=1)
 
 
@@ -91,6 +93,21 @@ def test_exactly_a_fifth_is_a_fifth_whatever_the_numbers() -> None:
 def test_all_of_one_organizers_events(vanished: int, there: int, pulled: bool) -> None:
     others = {f"other-{n}": f"owner-{n}" for n in range(100)}
     assert weigh(gone(vanished, "tutor"), {**ahead(there, "tutor"), **others}) is pulled
+
+
+@pytest.mark.parametrize(
+    ("still_ahead", "pulled"),
+    [
+        pytest.param(["tutor-0", "tutor-1", "tutor-2"], True, id="one was held this morning"),
+        pytest.param(["tutor-0", "tutor-1", "tutor-2", "tutor-3"], False, id="one is ahead yet"),
+        pytest.param(["tutor-3"], False, id="one is ahead yet, and those gone are listed no more"),
+        pytest.param([], True, id="none is ahead any more"),
+    ],
+)
+def test_a_meeting_that_was_held_is_no_sign_of_life(still_ahead: list[str], pulled: bool) -> None:
+    others = {f"other-{n}": f"owner-{n}" for n in range(100)}
+    there = {**ahead(4, "tutor"), **others}
+    assert weigh(gone(3, "tutor"), there, {*others, *still_ahead}) is pulled
 
 
 def test_two_organizers_two_each_are_nobodys_three() -> None:
@@ -285,6 +302,21 @@ def test_after_the_release_what_had_vanished_may_go() -> None:
 def test_all_of_one_tutors_three_may_not_go() -> None:
     provider = Provider(3, owner=TUTOR)
     assert provider.ask([0, 1, 2]) == set()
+
+
+def test_all_that_a_tutor_has_ahead_may_not_go_whatever_was_held_before() -> None:
+    provider = Provider(4, owner=TUTOR)
+    held = provider.records[0]
+    stored = provider.store.get(provider.tenant.id, held.key)
+    assert held.booking is not None
+    begun = replace(held, slot=TODAY, booking=replace(held.booking, slot=TODAY, teams_slot=TODAY))
+    provider.store.write(provider.tenant.id, [Write(stored, begun)])
+    assert provider.ask([1, 2, 3]) == set()
+
+
+def test_all_but_one_of_a_tutors_may_go() -> None:
+    provider = Provider(4, owner=TUTOR)
+    assert provider.ask([1, 2, 3]) == names(1, 2, 3)
 
 
 @pytest.mark.parametrize(

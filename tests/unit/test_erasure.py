@@ -68,7 +68,7 @@ def test_queued_events_and_history_lose_her_and_keep_the_rest() -> None:
     ("text", "left"),
     [
         pytest.param("Write to learner@work.example.", f"Write to {ERASED}.", id="in a sentence"),
-        pytest.param("<a href='mailto:Learner@Work.example'>", f"<a href='mailto:{ERASED}'>", id="a link"),
+        pytest.param("'mailto:Learner@Work.example'", f"'mailto:{ERASED}'", id="a link"),
         pytest.param("other.learner@work.example", None, id="the end of a longer address"),
         pytest.param("learner@work.example.org", None, id="the beginning of another"),
         pytest.param("learner@work.example-two.org", None, id="and of this"),

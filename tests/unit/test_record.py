@@ -29,6 +29,9 @@ from tests.build import (
     saved_again,
 )
 
+FAR = a_slot("2026-07-01 08:00")
+"""Beyond the window: a sweep reads no further on the shelf of what is due."""
+
 
 @pytest.mark.parametrize(
     ("record", "place"),
@@ -69,6 +72,17 @@ from tests.build import (
             a_booked(queue=(an_lms_event(parked=True),)),
             (Shelf.AHEAD, NINE),
             id="only a parked one",
+        ),
+        pytest.param(
+            a_record(a_snapshot(slot=FAR), replaces=True),
+            (Shelf.OPEN, FAR),
+            id="handed over",
+        ),
+        pytest.param(
+            a_record(a_snapshot(cancelled=True), replaces=True), None, id="and cancelled since"
+        ),
+        pytest.param(
+            a_record(replaces=True, problem=a_problem("missed", final=True)), None, id="and missed"
         ),
         pytest.param(a_record(a_snapshot(cancelled=True)), None, id="cancelled"),
         pytest.param(a_record(a_snapshot(deleted=True)), None, id="deleted"),

@@ -701,6 +701,7 @@ SAVES = [
     pytest.param([TEN, ELEVEN], {"slot": ELEVEN}, (ELEVEN, False, 0), id="both moves at once"),
     pytest.param([TEN, ELEVEN], {}, (ELEVEN, False, 2), id="neither of two moves"),
     pytest.param([TEN, NINE], {"slot": TEN}, (NINE, False, 1), id="there and back, the first half"),
+    pytest.param([TEN, NINE], {"name": "Renamed"}, (NINE, False, 2), id="there and back, unheard"),
     pytest.param(
         [TEN, ELEVEN], {"seen": 2, "slot": TEN}, (ELEVEN, False, 1), id="it had seen the first only"
     ),
@@ -747,6 +748,37 @@ def test_a_chain_of_moves_and_a_cancellation_is_answered_one_by_one() -> None:
         assert plan(record, facts()) == Step(record), "no echo"
     assert record.told == ()
     assert state_of(record, a_tenant(), NOW) == (State.CANCELLED, None)
+
+
+@pytest.mark.parametrize(
+    ("tutor", "saves"),
+    [
+        pytest.param([None], [{"cancelled": True, "slot": TEN}], id="cancelled at a new start"),
+        pytest.param(
+            [None], [{"cancelled": True, "slot": TEN, "seen": 2}], id="the same, and seen"
+        ),
+        pytest.param([None], [{"cancelled": True}, {"slot": TEN}], id="cancelled, then moved"),
+        pytest.param(
+            [TEN, None], [{"cancelled": True, "slot": ELEVEN}], id="moved elsewhere at once"
+        ),
+        pytest.param([TEN, None], [{"cancelled": True}], id="only the cancellation carried out"),
+    ],
+)
+def test_what_is_revived_stands_where_the_lms_has_it(
+    tutor: list[Slot | None], saves: list[dict[str, Any]]
+) -> None:
+    record = heard(a_booked(), *tutor)
+    for changes_ in (*saves, {"cancelled": False}):
+        record = saved(record, **changes_)
+    assert record.wants_meeting
+    assert record.slot == record.saved.slot
+    assert record.told == ()
+
+
+def test_what_the_lms_cancelled_and_revived_itself_keeps_the_tutors_start() -> None:
+    """It had not heard of the move; that is still on its way."""
+    record = saved(saved(heard(a_booked(), TEN), cancelled=True), cancelled=False)
+    assert record.slot == TEN
 
 
 def test_a_move_and_a_cancellation_may_be_answered_by_one_save() -> None:
@@ -938,6 +970,31 @@ def test_a_handover_asks_no_lead_time_of_the_tutors_own_start_either() -> None:
         replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), new_owner(now=now)
     )
     assert plan(record, new_owner(now=now)).act is Act.CREATE
+
+
+def test_a_handover_beyond_the_window_is_made_at_once() -> None:
+    """A meeting that stands is not taken from people because a tutor changes."""
+    far = a_slot("2026-07-01 08:00")
+    record = saved(a_booked(a_snapshot(slot=far)), owner=NEW_TUTOR)
+    step = plan(record, new_owner(seen(record)))
+    assert step.act is Act.CANCEL
+    assert record.booking is not None
+    record = after_cancel(
+        replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), new_owner()
+    )
+    step = plan(record, new_owner())
+    assert step.act is Act.CREATE
+    made = created(step.record, new_owner())
+    assert not made.replaces
+    gone = heard(made, None)
+    assert plan(saved(gone, slot=a_slot("2026-07-02 08:00")), new_owner()).act is None, "as usual"
+
+
+def test_a_handover_that_is_not_wanted_any_more_is_forgotten() -> None:
+    record = saved(a_record(replaces=True), cancelled=True)
+    record = plan(record, new_owner()).record
+    back = saved(record, cancelled=False, slot=a_slot("2026-07-01 08:00"))
+    assert plan(back, new_owner()).act is None, "its window is not open"
 
 
 def test_an_event_gone_from_the_old_owners_calendar_is_handed_over_all_the_same() -> None:
@@ -1540,6 +1597,14 @@ def test_a_failure_is_told_once_per_cause() -> None:
     assert [event.data["code"] for event in other.queue] == ["not_permitted", "teams_refused"]
 
 
+def test_a_new_start_does_not_have_the_same_cause_told_again() -> None:
+    """Only what a start itself is to blame for is another matter at another start."""
+    refusal = NotAllowed("graph", "ErrorAccessDenied")
+    record = saved(failed_create(refusal), slot=TEN)
+    again = after_failure(replace(record, intent=an_intent(Act.CREATE)), refusal, facts())
+    assert told(again) == ["meeting.failed"]
+
+
 @pytest.mark.parametrize("error", [Throttled("graph", "429"), Broken("graph", "503")], ids=str)
 def test_a_failure_that_passes_is_not_told(error: RemoteError) -> None:
     record = failed_create(error)
@@ -1668,6 +1733,33 @@ def test_every_save_is_a_line_of_history() -> None:
         "end": "2026-04-30T09:00:00+00:00",
     }
     assert lines(saved(record, deleted=True))[-1] == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("changes_", "what", "shown"),
+    [
+        pytest.param({"name": "Renamed"}, "saved", False, id="words"),
+        pytest.param({"slot": TEN}, "saved", True, id="a move"),
+        pytest.param({"slot": None}, "saved", True, id="dates cleared"),
+        pytest.param({"cancelled": True}, "saved", True, id="a cancellation"),
+        pytest.param({"deleted": True}, "deleted", False, id="a deletion"),
+    ],
+)
+def test_a_line_shows_times_only_where_they_matter(
+    changes_: dict[str, Any], what: str, shown: bool
+) -> None:
+    line = saved(a_booked(), **changes_).fresh[-1]
+    assert line.what == what
+    assert (line.before is not None) is shown
+    assert (line.after is not None) is (shown and changes_.get("slot", NINE) is not None)
+    after_start = saved(a_booked(), NINE.start, name="Renamed")
+    assert lines(after_start) == ["saved"]
+
+
+def test_only_the_first_of_two_deletions_is_one() -> None:
+    record = saved(a_booked(), deleted=True)
+    assert lines(saved(record, name="Renamed")) == ["deleted", "saved"]
+    assert lines(saved(record, deleted=False)) == ["deleted", "saved"]
 
 
 def test_a_deletion_of_something_never_saved_is_kept() -> None:
