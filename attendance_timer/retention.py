@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from shared import codec
 from shared.errors import Stale
 from shared.keys import ComponentKey, partition, person_key
-from shared.model import PersonKey, Tenant
+from shared.model import PersonKey, Tenant, fold
 from shared.persons import PersonRow, alias_key, named_key, row_key
 from shared.ports import Ports
+from shared.store import organizer_key
 from shared.table import Delete, Row
 from shared.window import zone
 
@@ -96,11 +97,15 @@ def _is_named(ports: Ports, tenant: Tenant, person: PersonKey, going: ComponentK
 
 
 def _beside(ports: Ports, tenant: Tenant, person: PersonKey, held: Row) -> Iterator[Row]:
-    """What else is remembered of a person: by their object id, and as whom people know them."""
+    """What else is remembered of a person: as whom people know them, what the directory told of
+    them as an owner, and the row under their object id."""
     where, table = partition(tenant.id), ports.store.table
     if alias := table.get(where, alias_key(person)):
         yield alias
     known = codec.loads(PersonRow, held.text)
+    for owner_key in filter(None, (known.entra_id, fold(known.email))):
+        if organizer := table.get(where, organizer_key(owner_key)):
+            yield organizer
     if known.entra_id and known.email:
         by_id = person_key(ports.deployment, tenant.id, known.entra_id)
         pointer = table.get(where, row_key(by_id))

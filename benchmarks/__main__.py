@@ -6,6 +6,7 @@ python dev.py bench [--quick] [--runs 3] [sweep flat instant cold memory steady 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -77,9 +78,9 @@ class Bench:
             cpu = [1000 * run.cpu_s / size.due for run in runs]
             self.lines.append(told(f"sweep: client CPU per event, {names[peer]}", cpu, "ms"))
         azurite = measured(self.scene.filled(size, azurite=True).env, "sweep")
-        slow = azurite["wall_s"] / report.statistics.median(run["wall_s"] for run in ours)
+        slow = azurite["wall_s"] / statistics.median(run["wall_s"] for run in ours)
         self.lines.append(told("sweep: on Azurite, time", [slow], "×", "the table stand-in"))
-        median = report.statistics.median
+        median = statistics.median
         self.details["sweep"] = {"size": str(size), "ours": ours, "azurite": azurite} | {
             peer: [{"wall_s": run.wall_s, "cpu_s": run.cpu_s} for run in runs]
             for peer, runs in peers.items()
@@ -179,7 +180,7 @@ class Bench:
         ]
         filled = self.scene.empty(self.scene.tenants(Size(10, 1, 10)))
         webhook = measured(filled.env, "modules", filled.tenants[0].id)
-        unwanted = [name for name in webhook["heavy"] if name in ("azure.identity",)]
+        unwanted = [name for name in webhook["heavy"] if name == "azure.identity"]
         self.lines.append(
             at_most("cold: needless modules in a webhook", [len(unwanted)], "",
                     f"it has {', '.join(webhook['heavy'])}", 0)
@@ -187,12 +188,12 @@ class Bench:
         self.details["cold"] = {"app": pairs[0], "webhook": webhook}
 
     def memory(self) -> None:
-        """Peak resident size of a small sweep and a large one."""
+        """Peak resident size of a small sweep and a large one, of one tenant each."""
         self.scene.latency(0.01)
         sizes = (1000, 5000 if self.quick else 20_000)
         peaks = []
         for due in sizes:
-            filled = self.scene.filled(Size(due, 4, due // 10))
+            filled = self.scene.filled(Size(due, 1, due // 10))
             peaks.append(measured(filled.env, "sweep")["rss_mib"])
         self.lines.append(
             at_most("memory: peak of a large sweep", [peaks[1] / peaks[0]], "×",

@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -32,16 +32,17 @@ class Tally:
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    cpu_s: Counter[str] = field(default_factory=Counter)
-    wall_s: Counter[str] = field(default_factory=Counter)
+    cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    wall_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     most: int = 0
     _flying: int = 0
     _lock: Any = field(default_factory=threading.Lock)
 
     def clear(self) -> None:
         with self._lock:
-            for counter in (self.counts, self.cpu_s, self.wall_s):
-                counter.clear()
+            self.counts.clear()
+            self.cpu_s.clear()
+            self.wall_s.clear()
             self.most = 0
 
     def add(self, **counts: int) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.counting import CountedTable, Tally, counted_graph, counted_lms
 from shared import wiring
@@ -24,7 +25,6 @@ from shared.table import open_table
 
 def counted_ports(tally: Tally) -> Ports:
     """The connector's own wiring, with the three wires counted."""
-    real = wiring.sender
 
     def counted_sender(system: str, *limit: int) -> Send:
         send = sender(system, *limit)
@@ -36,11 +36,8 @@ def counted_ports(tally: Tally) -> Ports:
         return send
 
     settings = Settings.from_env(os.environ)
-    wiring.sender = counted_sender
-    try:
+    with patch.object(wiring, "sender", counted_sender):
         return wiring.make_ports(settings, CountedTable(open_table(settings), tally))
-    finally:
-        wiring.sender = real
 
 
 def _run(tally: Tally, run: Callable[[], Any]) -> dict[str, Any]:

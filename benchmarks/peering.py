@@ -99,7 +99,7 @@ def _events(tenant: int, count: int, organizers: int, start: datetime) -> Sequen
                 "tenant": tenant,
                 "user": saved.owner.email,
                 "subject": saved.name,
-                "html": agenda.marked(saved.description, False),
+                "html": agenda.marked(saved.description, saved.description_is_html),
                 "start": f"{begin:%Y-%m-%dT%H:%M:%S}",
                 "end": f"{begin + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
                 "zone": zone,

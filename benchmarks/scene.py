@@ -76,7 +76,7 @@ class Scene:
         finally:
             self.stand_ins.stop()
             self.azurite.stop()
-            if self._table:
+            if self._table is not None:
                 self._table.kill()
 
     def latency(self, seconds: float) -> None:
@@ -190,8 +190,8 @@ def open_store(env: dict[str, str]) -> Store:
 def fill(
     store: Store, tenant: Tenant, due: int, organizers: int, start: datetime, first: int = 0
 ) -> None:
-    """Save *due* components as the LMS's list would."""
-    now = datetime.now(UTC)
+    """Save *due* components as the LMS's list would, a week before they start."""
+    now = start - timedelta(days=7)
     writes = []
     for saved in sample.snapshots(due, organizers, start, first):
         people = person_rows(DEPLOYMENT, tenant.id, named_in(saved))
@@ -199,9 +199,11 @@ def fill(
     store.write(tenant.id, writes)
 
 
-def fill_past(store: Store, tenant: Tenant, count: int, first: int) -> None:
+def fill_past(
+    store: Store, tenant: Tenant, count: int, first: int, now: datetime | None = None
+) -> None:
     """Components whose day is over and whose hours are settled: stored, and nobody's business."""
-    then = datetime.now(UTC) - timedelta(days=100)
+    then = (now or datetime.now(UTC)) - timedelta(days=100)
     for at in range(first, first + count, 1000):
         left = min(1000, first + count - at)
         saved = sample.snapshots(left, 50, then, at)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from component_http import findings
@@ -20,14 +21,14 @@ from component_http.mends import Ids
 from component_http.receive import Reply
 from shared import contract, subscriptions
 from shared.directory import find_users
-from shared.errors import Broken, Fault, Refused, RemoteError
+from shared.errors import Broken, Fault, NotFound, Refused, RemoteError
 from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import CLOUDS, Request
 from shared.graph.tokens import claims_of
 from shared.http import Answer, Call
 from shared.keys import partition
-from shared.model import Booking, Mode, Person, Tenant, UserId, fold
+from shared.model import Mode, Person, Tenant, UserId, fold
 from shared.people import is_guid
 from shared.ports import Ports
 from shared.record import Record, Shelf
@@ -148,11 +149,10 @@ class _Check:
             for one, user in known
         ]
         lookups = self._run(graph, links)
-        for (one, _), one.calendar, one.writing, one.lookup in zip(
-            known, reads, writes, lookups, strict=True
-        ):
-            if one.past:
-                one.reports = self._reports_of(graph, one.past)
+        answers = zip(known, reads, writes, lookups, strict=True)
+        for (one, _), calendar, writing, lookup in answers:
+            one.calendar, one.writing, one.lookup = calendar, writing, lookup
+        self._ask_reports(graph, [one for one, _ in known])
 
     def _recall(self, one: Subject) -> None:
         """Whom the directory does not show us now, but did before: a right was lost since."""
@@ -161,17 +161,20 @@ class _Check:
             if former and former.id:
                 one.user = (former.id, former.addresses)
 
-    def _reports_of(self, graph: Graph, past: Booking) -> Outcome:
-        """The reports of the last meeting that was held, or why they cannot be seen."""
-        try:
-            body = graph.one(protocol.find_meeting(past.organizer, past.join_url), self._left())
-            meeting = next(iter(protocol.pages(body)[0]), None)
-            if not isinstance(meeting, dict):
-                return Broken("graph", "unreadable_list")
-            request = protocol.list_reports(past.organizer, str(meeting.get("id")))
-            return protocol.pages(graph.one(request, self._left()))[0]
-        except RemoteError as error:
-            return error
+    def _ask_reports(self, graph: Graph, subjects: Sequence[Subject]) -> None:
+        """The reports of the last meeting that each held, or why they cannot be seen."""
+        pasts = [(one, one.past) for one in subjects if one.past]
+        links = [protocol.find_meeting(past.organizer, past.join_url) for _, past in pasts]
+        found: list[tuple[Subject, Request]] = []
+        for (one, past), outcome in zip(pasts, self._run(graph, links), strict=True):
+            meeting = _first(outcome)
+            if isinstance(meeting, RemoteError):
+                one.reports = meeting
+            else:
+                found.append((one, protocol.list_reports(past.organizer, meeting)))
+        lists = self._run(graph, [request for _, request in found])
+        for (one, _), outcome in zip(found, lists, strict=True):
+            one.reports = _listed(outcome)
 
     # -- change notifications ------------------------------------------------------------
 
@@ -243,8 +246,28 @@ def _token(graph: Graph) -> str | RemoteError:
         return error
 
 
+def _listed(outcome: Outcome) -> list[Any] | RemoteError:
+    try:
+        return outcome if isinstance(outcome, RemoteError) else protocol.pages(outcome)[0]
+    except RemoteError as error:
+        return error
+
+
+def _first(outcome: Outcome) -> str | RemoteError:
+    """The id of the only meeting in an answer."""
+    found = _listed(outcome)
+    if isinstance(found, RemoteError):
+        return found
+    meeting = next(iter(found), None)
+    known = isinstance(meeting, dict) and meeting.get("id")
+    return str(known) if known else NotFound("graph", "no_meeting")
+
+
 def _no_link(tenant: Tenant, user: UserId) -> str:
-    """A link in Teams' form that opens nothing: the policy is judged before it is looked up."""
+    """A link in Teams' form that opens nothing.
+
+    Unverified: that Teams judges the policy before it looks for the meeting.
+    """
     context = quote(f'{{"Tid":"{tenant.entra_tenant_id}","Oid":"{user}"}}', safe="")
     thread = "19%3ameeting_check%40thread.v2"
     return f"https://teams.microsoft.com/l/meetup-join/{thread}/0?context={context}"

@@ -24,7 +24,7 @@ from component_http.receive import Reply
 from shared import contract, erasure
 from shared.erasure import Whom
 from shared.keys import ComponentKey, partition, person_key
-from shared.model import By, Organizer, PersonKey, Tenant
+from shared.model import By, Happening, Organizer, PersonKey, Tenant
 from shared.persons import NOBODY, PersonRow, alias_key, row_key
 from shared.ports import Ports
 from shared.record import Record, with_line
@@ -72,9 +72,9 @@ class _Erasure:
             self._clear(piece, whom)
             keys = keys[len(piece) :]
         self._counts["left"] += len(keys)
-        self._forget_organizers(whom)
         if not self._counts["left"]:
             # Last: by these rows a second call finds what the first could not finish.
+            self._forget_organizers(whom)
             self._empty_people(whom)
         return self._counts
 
@@ -140,10 +140,7 @@ class _Erasure:
 
     def _clear(self, keys: Iterable[ComponentKey], whom: Whom) -> None:
         left = list(keys)
-        for key in left:
-            self._counts["history"] += self._ports.store.rewrite_history(
-                self._tenant.id, key, lambda line: erasure.without(type(line), line, whom)
-            )
+        self._counts["history"] += self._clear_history(left, whom)
         for _ in range(TRIES):
             writes = []
             for stored in self._read(left):
@@ -163,6 +160,15 @@ class _Erasure:
             if not left:
                 break
         self._counts["left"] += len(left)
+
+    def _clear_history(self, keys: Iterable[ComponentKey], whom: Whom) -> int:
+        def clear(key: ComponentKey) -> int:
+            return self._ports.store.rewrite_history(
+                self._tenant.id, key, lambda line: erasure.without(Happening, line, whom)
+            )
+
+        with ThreadPoolExecutor(8, "erase", inherited()) as pool:
+            return sum(pool.map(clear, keys))
 
     def _cleared(self, record: Record, whom: Whom) -> Record:
         cleared = erasure.without(Record, record, whom)

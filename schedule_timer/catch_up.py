@@ -57,12 +57,11 @@ def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
     due = [hint for hint, _ in taken]
     try:
         _verify(ports, tenant, due)
-        extra = _renew(ports, tenant, due)
+        extra = _renew(ports, tenant, due) + _strays(ports, tenant, due)
         if hints.SWEEP in {hint.kind for hint in due}:
             hints.done(ports, taken)  # the sweep leaves its own
             extra.update(sweep_tenant(ports, tenant))
             return dict(extra)
-        extra.update(_strays(ports, tenant, due))
         works = _works(ports, tenant, due)
         counts, done = work_through(ports, tenant, works, look_at_all=False)
         counts.update(extra)

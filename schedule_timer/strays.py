@@ -75,7 +75,8 @@ def look_for(ports: Ports, tenant: Tenant, graph: Graph, suspects: Iterable[str]
         try:
             for event in graph.items(protocol.find_by_marker(UserId(user), marker), SECONDS):
                 view = view_of(event)
-                if isinstance(view, Seen) and protocol.marker_of(event) == marker:
+                ours = protocol.marker_of(event) == marker and not protocol.is_a_copy(event)
+                if isinstance(view, Seen) and ours:
                     found.append(Stray(UserId(user), view.event_id, marker, view.slot.start))
         except RemoteError as error:
             log.warning("strays.unlooked", extra={"tenant": tenant.id, "why": error.code})

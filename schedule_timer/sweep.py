@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from schedule_timer.strays import note_strays, settle_strays
-from schedule_timer.vanished import act_on_vanished, count_vanished, hold, vanished_in
+from schedule_timer.vanished import act_on_vanished, count_vanished, hold, is_held, vanished_in
 from shared import brake, hints, runs, subscriptions
 from shared.answer import state_of
 from shared.brake import Vanished
@@ -38,7 +38,7 @@ from shared.work import Work
 log = logging.getLogger(__name__)
 
 PIECE = 200
-AT_ONCE = 2
+AT_ONCE = 3
 """Pieces of a tenant: while one waits for Graph, the others' mailboxes need not."""
 GRAPH_S = 90.0
 LMS_S = 60.0
@@ -176,6 +176,7 @@ def work_through(
     counts = Counter({"components": len(done), "told": told.taken, "untold": told.failed})
     counts["unreached"] = int(not told.reached)
     counts["vanished"] = sum(work.vanished for work in done)
+    counts["braked"] = sum(is_held(work) for work in done)
     for work in done:
         counts.update(_what_happened(before[work.key].booking, work.record.booking))
         state, code = state_of(work.record, tenant, ports.clock())

@@ -60,6 +60,11 @@ def act_on_vanished(
     return _held(reconciler, works, allowed)
 
 
+def is_held(work: Work) -> bool:
+    """Whether it is written down that the brake holds this one."""
+    return work.record.problem is not None and work.record.problem.code == "braked"
+
+
 def hold(reconciler: Reconciler, works: Sequence[Work]) -> None:
     """Write down that the brake holds these."""
     now = reconciler.ports.clock()
@@ -69,9 +74,11 @@ def hold(reconciler: Reconciler, works: Sequence[Work]) -> None:
 
 
 def _held(reconciler: Reconciler, works: list[Work], may_go: set[str]) -> list[Work]:
-    """*works*, with it written down where the brake holds one whose event is gone."""
+    """*works*; those that the brake holds count as vanished no more, and are nobody's to see to."""
     staying = [work for work in works if work.vanished and str(work.key) not in may_go]
     hold(reconciler, staying)
+    for work in staying:
+        work.vanished = False
     return works
 
 

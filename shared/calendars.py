@@ -64,12 +64,13 @@ class Calendars:
                 continue  # each event is asked for by itself: the answers tell why
             for event in found:
                 view, event_id = view_of(event), EventId(str(event.get("id") or ""))
-                if event_id in booked and isinstance(view, Seen):
+                if event_id in booked:
                     # A list may lag behind our own last write: a move is believed when the event
                     # itself shows it.
-                    if view.slot == booked[event_id].booking.teams_slot:
+                    shown = isinstance(view, Seen) and view.slot
+                    if shown == booked[event_id].booking.teams_slot:
                         booked[event_id].view = view
-                elif event_id not in booked and isinstance(view, Seen):
+                elif isinstance(view, Seen) and not protocol.is_a_copy(event):
                     marker = protocol.marker_of(event)
                     strays.append(Stray(user, event_id, marker, view.slot.start))
         read_singly(graph, [work for work in booked.values() if work.view is None], seconds)

@@ -95,7 +95,9 @@ def hand_out(ports: Ports, job: Job, wrap: Any = lambda run: run) -> list[str]:
         for piece in one.get("pieces", ())
     ]
     expected = {
-        tenant: {"unfinished": True, "pieces": len(one["pieces"])} if "pieces" in one else one
+        tenant: {"unfinished": True, "pieces": len(one["pieces"])}
+        if "pieces" in one
+        else {"error": str(one.get("error", "not_cut"))}
         for tenant, one in found.items()
     }
     runs.expect(ports, run, expected)

@@ -35,9 +35,9 @@ class Hint:
 
     *kind*: ``component`` (a key), ``open`` (the tenant's unfinished business), ``sweep`` (all of
     the tenant), ``changed`` (an event that Graph says changed: mailbox and event id), ``verify``
-    (a key, because a person asked), ``strays`` (events seen that nobody expects; a
-    mailbox and a marker of which there may be two), ``renew`` (the
-    tenant's subscriptions to changes; a subscription's id when that one is in doubt).
+    (a key, because a person asked), ``strays`` (events seen that nobody expects; a mailbox and a
+    marker of which there may be two), ``renew`` (the tenant's subscriptions to changes; the id of
+    one that is in doubt).
     """
 
     kind: str
@@ -104,9 +104,9 @@ def component_hint(tenant: TenantId, work: Work, now: datetime, tries: int = 0) 
     return later(COMPONENT, tenant, str(work.key), now, tries, work.wait)
 
 
-def repeated_create(tenant: TenantId, user: str, marker: str, now: datetime) -> Hint:
+def repeated_create(tenant: TenantId, user: str, marker: str, at: datetime) -> Hint:
     """A create whose first answer was lost succeeded: Exchange should have made one event."""
-    return Hint(STRAYS, tenant, json.dumps([user, marker]), now + LEASE)
+    return Hint(STRAYS, tenant, json.dumps([user, marker]), at)
 
 
 def take_due(ports: Ports, now: datetime) -> list[tuple[Hint, str]]:

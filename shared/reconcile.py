@@ -23,7 +23,7 @@ from shared.hints import Hint
 from shared.model import Booking, EventId, Intent, Organizer, Tenant
 from shared.ports import Ports
 from shared.record import Record
-from shared.scheduling import Act, Facts, Note, Seen, View
+from shared.scheduling import Act, Facts, Gone, Note, Seen, View
 from shared.store import Stored, Write
 from shared.work import Work, view_of
 
@@ -253,7 +253,7 @@ class Reconciler:
         )
         noted = []
         for work, intent in held:
-            outcome = outcomes.get(work.key)
+            outcome = outcomes.pop(work.key, None)  # what Graph answered is large: not kept
             _weigh(work, intent, outcome)
             replayed = work.key in replays
             noted.append((work, self._note_of(work, intent, outcome, replayed=replayed)))
@@ -289,6 +289,10 @@ class Reconciler:
         if isinstance(outcome, RemoteError):
             return self._failed(work, outcome, facts)
         view = view_of(outcome)
+        if isinstance(view, Gone):
+            # Cancelled before we knew that it was made, and nobody had heard of it: as if it never
+            # had been. Another one is made.
+            return lambda record: replace(record, intent=None, generation=intent.booking.generation)
         if not isinstance(view, Seen):
             return self._failed(work, Broken("graph", "unreadable_event"), facts)
         # Who replays another process's create has not looked the owner up.
@@ -301,7 +305,8 @@ class Reconciler:
         if replayed:
             mark = self._marker(work, intent.booking)
             user = intent.booking.organizer
-            again = hints.repeated_create(self.tenant.id, user, mark, facts.now)
+            findable = facts.now + FINDABLE_AFTER
+            again = hints.repeated_create(self.tenant.id, user, mark, findable)
             hints.leave(self.ports, [again])
         return lambda record: scheduling.after_create(record, view, facts, replayed=replayed)
 

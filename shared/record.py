@@ -46,11 +46,11 @@ class Record:
     *asked_at*/*asked_start*: when a save first wanted it online at that start (the lead time is
     judged by it). *replaces*: its event was taken from a former owner, and is made anew for the
     next one whatever window and notice say. *at_start* is the snapshot as it stood when the meeting
-    began, kept once a later save arrives. *told_problem* is the cause last told to the LMS. *queue* are events the LMS has
-    not taken, oldest first; *sequence* numbers them. *standing* is how far verifying the attendance
-    has come, and *attendance_done* that the nightly run need not look again. *people* are the keys
-    of everybody it ever named. *fresh* are history lines not stored yet: the store writes them with
-    the row and drops them.
+    began, kept once a later save arrives. *told_problem* is the cause last told to the LMS. *queue*
+    are events the LMS has not taken, oldest first; *sequence* numbers them. *standing* is how far
+    verifying the attendance has come, and *attendance_done* that the nightly run need not look
+    again. *people* are the keys of everybody it ever named. *fresh* are history lines not stored
+    yet: the store writes them with the row and drops them.
     """
 
     saved: Snapshot

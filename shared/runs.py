@@ -53,8 +53,12 @@ def start(ports: Ports, function: str, *, shown: bool = True) -> Run:
 def expect(ports: Ports, run: Run, tenants: dict[str, Any]) -> None:
     """Say of a run that others do for which tenants it is; it has ended when none is unfinished."""
     ports.store.put(RUNS, [(run_key(run), replace(run, tenants=tenants))])
-    if not tenants:
+    if not _waits(tenants):
         finish(ports, run, outcome_of(tenants), tenants)
+
+
+def _waits(tenants: dict[str, Any]) -> bool:
+    return any("unfinished" in one for one in tenants.values())
 
 
 def tenant_done(ports: Ports, key: str, tenant: TenantId, counts: dict[str, Any]) -> None:
@@ -66,8 +70,7 @@ def tenant_done(ports: Ports, key: str, tenant: TenantId, counts: dict[str, Any]
         if run is None:
             raise Stale(key)
         tenants = {**run.tenants, tenant: counts}
-        waits = any("unfinished" in one for one in tenants.values())
-        ends = not waits and run.ended_at is None
+        ends = not _waits(tenants) and run.ended_at is None
         if not ends:
             return replace(run, tenants=tenants)
         return replace(run, tenants=tenants, ended_at=ports.clock(), outcome=outcome_of(tenants))

@@ -281,6 +281,7 @@ def _notifications() -> Json:
                 "content": {"text/plain": {"schema": STRING}},
             },
             "202": {"description": "Taken. What it says is read from Graph, never believed."},
+            **refusals(400, 413, 415, 503),
         },
         security=[],
         parameters=[parameter("validationToken", "query", STRING)],

@@ -293,7 +293,7 @@ def _list(user: UserId, where: str, more: str = "") -> Request:
     expand = quote(f"singleValueExtendedProperties($filter=id eq '{MARKER_ID}')", safe="()$='")
     path = (
         f"/users/{_path(user)}/events?$filter={quote(where, safe=chr(39) + '()/:,')}"
-        f"&$select={EVENT_FIELDS}&$expand={expand}&$top=50{more}"
+        f"&$select={EVENT_FIELDS},isOrganizer&$expand={expand}&$top=50{more}"
     )
     return Request("GET", path, str(user), _headers())
 
@@ -304,6 +304,11 @@ def marker_of(event: Any) -> str:
         if one.get("id") == MARKER_ID:
             return str(one.get("value") or "")
     return ""
+
+
+def is_a_copy(event: Any) -> bool:
+    """Whether a listed event is an attendee's copy: somebody else's calendar holds the event."""
+    return event.get("isOrganizer") is False
 
 
 def view_of(event: Any) -> View:

@@ -127,6 +127,17 @@ def test_what_the_brake_holds_is_said_and_nothing_else_happens() -> None:
     assert world.events() == []
 
 
+def test_while_the_brake_holds_a_sweep_reads_what_it_holds_once_and_writes_nothing() -> None:
+    world = a_world(6)
+    vanish(world, range(6))
+    assert world.sweep()[TENANT]["braked"] == 6
+    before = world.ports.store.read(partition(world.tenant), ROW, Brake)
+    world.graph.journal.clear()
+    assert world.sweep()[TENANT]["braked"] == 6
+    assert world.graph.journal.kinds["get_event"] == 6
+    assert world.ports.store.read(partition(world.tenant), ROW, Brake) == before
+
+
 def test_others_go_on_while_the_brake_holds() -> None:
     world = a_world(12)
     vanish(world, range(6))

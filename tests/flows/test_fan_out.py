@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from attendance_timer.night import NIGHT
 from schedule_timer import sweep as sweeping
 from schedule_timer.sweep import SWEEP
 from shared import runs
+from shared.errors import Unavailable
 from shared.fan_out import Job, Order, Progress, carry_out, give_up, hand_out, read
 from shared.pieces import LAST, Piece
 from shared.table import rows
@@ -167,6 +169,15 @@ def test_nobody_to_sweep_is_a_run_that_is_over(world: World) -> None:
     world.change_tenant(enabled=False)
     assert orders(world) == []
     assert the_run(world).outcome == "done"
+
+
+def test_a_tenant_that_cannot_be_cut_ends_the_run_as_failed(world: World) -> None:
+    def fails(*_: Any) -> list[Piece]:
+        raise Unavailable("the state table does not answer")
+
+    assert hand_out(world.ports, replace(SWEEP, pieces=fails)) == []
+    run = the_run(world)
+    assert (run.outcome, run.tenants) == ("failed", {TENANT: {"error": "Unavailable"}})
 
 
 def test_a_tenant_with_nothing_due_is_one_piece(world: World) -> None:

@@ -37,6 +37,18 @@ SECOND = {"email": "second@work.example", "name": "S. Econd"}
 NAMES = ("C-1", "C-2", "C-3")
 FIRST_DAY = datetime(2026, 4, 28, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SWITCHES = [
+    ("if_match", "ignored"),
+    ("after_cancel", "flagged"),
+    ("marker_filter_with_start", "refused"),
+    ("marker_filter_with_orderby", "refused"),
+    ("marker_index_lag_s", 600.0),
+    ("events_lists", "default_calendar"),
+    ("transaction_ids", "ignored"),
+    ("duplicate_transaction_status", 409),
+    ("copies_carry_marker", True),
+    ("join_url_after_reads", 1),
+]
 
 
 class HoldingLms(LmsSimulator):
@@ -90,6 +102,12 @@ class History:
         self.words = 0
         self.guests: dict[str, set[str]] = {}
         self.delivered: list[Delivery] = []
+        switches = {name: value for name, value in SWITCHES if self.die.random() < 0.2}
+        if "transaction_ids" in switches:
+            # A second event that the tutor puts where no list reaches is beyond anybody's reach.
+            switches.pop("events_lists", None)
+        self.note("switches", switches)
+        self.world.graph.set_switches(**switches)
         for name in NAMES[: self.die.randint(1, 3)]:
             self.lms_saves(name, owner=TUTOR, learner=LEARNER, name="First", **self.a_slot())
 
@@ -108,6 +126,7 @@ class History:
             (self.a_call_goes_wrong, 2),
             (self.the_lms_is_down, 1),
             (self.the_lms_is_up, 2),
+            (self.a_whole_list, 1),
         ]
         kinds, weights = zip(*choices, strict=True)
         for act in self.die.choices(kinds, weights, k=acts):
@@ -126,8 +145,18 @@ class History:
         return self.die.choice(list(self.world.lms.tenants[TENANT].components.values()))
 
     def lms_saves(self, component: str, **fields: Any) -> None:
+        """Now and then without a webhook: it is lost, and a list heals that."""
+        known = component in self.world.lms.tenants[TENANT].components
+        if known and self.die.random() < 0.05:
+            self.note("LMS saves", component, fields, "and the webhook is lost")
+            self.world.lms.put_silently(TENANT, component, **fields)
+            return
         self.note("LMS saves", component, fields)
         self.world.lms.save(TENANT, component, **fields)
+
+    def a_whole_list(self) -> None:
+        self.note("LMS sends the whole list")
+        self.world.lms.send_list(TENANT)
 
     def lms_edits(self) -> None:
         one = self.a_component()
@@ -277,6 +306,7 @@ class History:
         self.note("-- coming to rest --")
         world.graph.faults.clear()
         world.lms.faults.clear()
+        self.a_whole_list()
         for _ in range(14):
             held = [d for d in world.lms.outbox.deliveries if d.state == "held"]
             for delivery in held:
@@ -344,7 +374,12 @@ class History:
         last: tuple[Any, ...] = ()
         for event in events:
             data = event["data"]
-            said = (event["type"], data.get("start"), data.get("joinUrl"), data.get("code"))
+            said: tuple[Any, ...] = (
+                event["type"],
+                data.get("start"),
+                data.get("joinUrl"),
+                data.get("code"),
+            )
             if event["type"] == "meeting.rescheduled":
                 said = (*said, data["revision"])  # the LMS may have moved it in between
             assert said != last, f"told twice: {said}"

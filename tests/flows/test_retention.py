@@ -78,7 +78,7 @@ def test_a_component_goes_whole_when_its_month_is_over() -> None:
     assert "component" in kinds(world), "its month is not over"
     years_later(world, years=0)
     assert world.night()[TENANT] == {"purged": 1, "people_purged": 2}
-    assert kinds(world) == {"organizer"}
+    assert kinds(world) == set()
 
 
 def test_nothing_goes_before_its_time() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ SHIPS = (
     "schedule_timer",
     "shared",
 )
+AZURE = {"WORK_QUEUE__queueServiceUri": "https://account.queue.core.windows.net"}
+"""Settings that decide which functions there are, as a deployment has them."""
 _SUFFIXES = {".py", ".json", ".txt"}
 # The oldest time a zip can hold: when the package was made is nobody's business.
 _WHEN = (1980, 1, 1, 0, 0, 0)
@@ -135,6 +138,7 @@ def prove(package: Path) -> dict[str, Any]:
         answer = subprocess.run(
             [sys.executable, "-m", "tests.local.unpacked", folder],
             cwd=ROOT,
+            env={**os.environ, **AZURE},
             capture_output=True,
             text=True,
             check=False,

@@ -196,10 +196,11 @@ class Story:
     def cancelled_by_the_tutor(self) -> None:
         self.scene("2026-04-27 09:00", "Tess cancels the portfolio surgery in Teams")
         self.tutor("C-1044", "cancels", comment="I am ill")
-        self.scene("2026-04-27 12:00", "The sweep sees it, even had no notification come")
-        self.timer("schedule_timer")
+        self.until(self._noticed, "Graph's change notification")
+        self.scene("2026-04-27 09:01", "A minute later: the catch-up")
+        self.timer("catch_up_timer")
         task = self.until(lambda: (t := self.task("C-1044"))["cancelled"] and t, "the task")
-        self.say(f"LMS:   task is {task['status']}, never deleted")
+        self.say(f"LMS:   task is {task['status']}, never deleted; without notices a sweep sees it")
 
     def held(self) -> None:
         self.scene("2026-04-29 16:30", "The interview is held by the tutor alone")

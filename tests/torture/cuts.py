@@ -187,8 +187,9 @@ def trace_of(flow: Flow) -> list[Effect]:
 
 
 def cases(flow: Flow, ways: list[Way]) -> Iterator[Case]:
+    trace = trace_of(flow)
     for way in ways:
-        for number, effect in enumerate(trace_of(flow)):
+        for number, effect in enumerate(trace):
             if effect.kind in way.kinds:
                 yield Case(flow, way, number, f"{effect.kind} {effect.what}")
 
@@ -212,10 +213,9 @@ def broken_by(case: Case) -> list[str]:
     """The promises that do not hold when *case* is played and the ordinary runs came."""
     world = play(case)
     found = broken_now(world)
-    come_to_rest(world)
     if case.flow.again:
-        case.flow.act(world)
         come_to_rest(world)
+        case.flow.act(world)
     come_to_rest(world, nights=case.flow.nights)
     found += broken_at_rest(world)
     if case.way.same_end and case.flow.same_end:

@@ -22,9 +22,10 @@ def come_to_rest(world: TortureWorld, *, nights: int = 0) -> None:
     world.run("catch_up")
     world.run("sweep")
     for _ in range(nights):
-        world.pass_(days=1)
-        world.run("night")
-        world.run("catch_up")
+        for hours, what in ((3, "sweep"), (9, "sweep"), (12, "night")):
+            world.pass_(hours=hours)
+            world.run(what)
+            world.run("catch_up")
         world.pass_(minutes=2)
         world.run("catch_up")
 

@@ -99,7 +99,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", STORED, ids=lambda kind: kind.__name__)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_stored_comes_back_as_it_was(kind: type[Any], data: st.DataObject) -> None:
     value = data.draw(values_of(kind))

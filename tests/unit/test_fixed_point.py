@@ -770,7 +770,7 @@ DEEDS: dict[str, Callable[[Lms], None]] = {
 }
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     tells_seen=st.booleans(),
     deeds=st.lists(st.sampled_from(sorted(DEEDS)), min_size=3, max_size=16),

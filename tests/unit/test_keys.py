@@ -7,12 +7,15 @@ import re
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.keys import component_key, partition, person_key, stamp
 from shared.model import ComponentId, TenantId
 from tests.build import NOW, at
+
+unhurried = settings(deadline=None)
+"""Machines are busy at times."""
 
 # https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 REFUSED_BY_AZURE = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
@@ -30,6 +33,7 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@unhurried
 @given(ids)
 @example("/\\#?")
 @example("a|b~c'd")
@@ -62,12 +66,14 @@ def near(text: str) -> list[str]:
     ]
 
 
+@unhurried
 @given(ids, ids)
 def test_two_ids_never_share_a_key(one: str, other: str) -> None:
     for text in [other, *near(one)]:
         assert (key(one) == key(text)) == (one == text)
 
 
+@unhurried
 @given(ids)
 def test_a_key_is_always_the_same(text: str) -> None:
     assert key(text) == key(text)
@@ -139,6 +145,7 @@ def test_a_persons_key_folds_the_address_and_tells_nothing() -> None:
     assert one != person_key("salt", tenant, "other@work.example")
 
 
+@unhurried
 @given(st.timedeltas(timedelta(days=-9000), timedelta(days=9000)))
 def test_stamps_sort_as_the_instants_do(apart: timedelta) -> None:
     later = NOW + apart

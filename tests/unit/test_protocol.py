@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import agenda, codec
@@ -51,6 +51,9 @@ from tests.build import (
     at,
     guests,
 )
+
+unhurried = settings(deadline=None)
+"""Machines are busy at times."""
 
 LONDON, KOLKATA = "Europe/London", "Asia/Kolkata"
 AWKWARD_USER = UserId("a/b+c=d%e")
@@ -215,6 +218,7 @@ def test_times_are_sent_as_people_there_read_them(
     assert times(slot, zone) == (start, end)
 
 
+@unhurried
 @given(
     apart=st.timedeltas(timedelta(), timedelta(days=4000)),
     zone=st.sampled_from([LONDON, KOLKATA, "America/New_York", "Pacific/Apia", "Africa/Cairo"]),
@@ -1029,6 +1033,7 @@ def item(n: int, status: int = 200, **more: Any) -> dict[str, Any]:
     return {"id": str(n), "status": status, "headers": {}, "body": {"n": n}, **more}
 
 
+@unhurried
 @given(st.permutations(range(1, 21)), st.sets(st.integers(1, 20)))
 def test_answers_are_in_the_order_asked_whatever_order_they_come_in(
     order: list[int], missing: set[int]

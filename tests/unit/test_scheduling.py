@@ -34,6 +34,7 @@ from shared.model import (
     Told,
     UserId,
 )
+from shared.reasons import sentence
 from shared.record import Record
 from shared.scheduling import (
     Act,
@@ -287,10 +288,17 @@ def test_after_a_start_in_the_past_a_start_ahead_is_carried() -> None:
     record = plan(record, facts(seen(record))).record
     record = saved(record, slot=TEN)
     assert plan(record, facts(seen(record))).act is Act.UPDATE
+    record = replace(record, intent=an_intent(Act.UPDATE, a_booking(slot=TEN)))
+    named = Changes(slot=True)
+    done = after_update(record, a_seen(slot=TEN), facts(), agenda_kept=True, named=named)
+    assert state_of(done, a_tenant(), NOW) == (State.SCHEDULED, None)
 
 
-def test_a_tutors_move_into_the_past_is_recorded_and_not_carried() -> None:
-    record = heard(a_booked(), YESTERDAY)
+@pytest.mark.parametrize(
+    "slot", [YESTERDAY, a_slot(NOW), a_slot(NOW - SECOND)], ids=["yesterday", "now", "just now"]
+)
+def test_a_tutors_move_into_the_past_is_recorded_and_not_carried(slot: Slot) -> None:
+    record = heard(a_booked(), slot)
     assert record.slot == NINE
     assert "start_in_past" in lines(record)
     assert told(record) == []
@@ -476,9 +484,16 @@ def test_a_blank_owner_or_learner_is_a_failure_that_a_save_mends(
     assert step.act is None
     assert state_of(step.record, a_tenant(), NOW) == (State.FAILED, code)
     assert [event.data["code"] for event in step.record.queue] == [code]
-    mended = saved(step.record, owner=former.saved.owner, learner=former.saved.learner)
+    mended = saved(quiet(step.record), owner=former.saved.owner, learner=former.saved.learner)
     step = plan(mended, facts(view))
-    assert state_of(step.record, a_tenant(), NOW)[0] is not State.FAILED or step.act
+    if record.booking:
+        assert state_of(step.record, a_tenant(), NOW) == (State.SCHEDULED, None)
+        assert told(step.record) == ["meeting.scheduled"], "success after a failure is told"
+    elif record.slot == NINE:
+        assert step.act is Act.CREATE
+    else:
+        assert state_of(step.record, a_tenant(), NOW) == (State.WAITING, None)
+        assert told(step.record) == []
 
 
 def test_an_owner_known_by_object_id_alone_is_not_missing() -> None:
@@ -625,11 +640,12 @@ def test_any_move_to_a_time_ahead_is_the_tutors_to_make(slot: Slot) -> None:
 
 
 def test_a_cancellation_in_teams_is_told_once_with_a_reason() -> None:
-    record = heard(a_booked(), None)
+    record = heard(a_booked(problem=a_problem("throttled")), None)
     assert told(record) == ["meeting.cancelled"]
     assert record.queue[0].data["reason"]
     assert state_of(record, a_tenant(), NOW) == (State.CANCELLED, None)
     assert "cancelled" in lines(record)
+    assert record.problem is None
     assert at_rest(record)
     assert record.join_urls == (JoinUrl(JOIN_URL, USERS[TUTOR.key]),), "attendance may be read yet"
 
@@ -647,6 +663,7 @@ def test_an_event_that_nobody_wants_any_more_may_vanish_without_asking() -> None
     assert step.act is None
     assert step.record.booking is None
     assert told(step.record) == []
+    assert lines(step.record)[-1] == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -861,6 +878,15 @@ def test_when_both_moved_the_lms_wins_and_both_values_are_kept() -> None:
     assert line.after == {"start": "2026-04-30T09:00:00+00:00", "end": "2026-04-30T10:00:00+00:00"}
 
 
+def test_a_conflict_is_written_down_once_however_often_its_update_fails() -> None:
+    record = saved(a_booked(), slot=TEN)
+    view = seen(record, slot=ELEVEN)
+    step = plan(record, facts(view))
+    again = plan(step.record, facts(view, now=NOW + HOUR))
+    assert again.act is Act.UPDATE
+    assert lines(again.record).count("conflict") == 1
+
+
 def test_when_both_moved_to_the_same_time_they_agree() -> None:
     record = saved(a_booked(), slot=TEN)
     step = plan(record, facts(seen(record, slot=TEN)))
@@ -920,6 +946,7 @@ def created(record: Record, known: Facts, **changes_: Any) -> Record:
 def test_a_new_owner_gets_a_new_event_and_the_lms_a_new_link() -> None:
     record = handed_over()
     assert plan(record, facts(organizer=None)).act is Act.RESOLVE
+    assert plan(record, facts(organizer=an_organizer(TUTOR))).act is Act.RESOLVE
     assert plan(record, new_owner()).act is Act.READ, "the tutor may have moved it"
     step = plan(record, new_owner(seen(record)))
     assert step.act is Act.CANCEL
@@ -997,9 +1024,12 @@ def test_a_handover_that_is_not_wanted_any_more_is_forgotten() -> None:
     assert plan(back, new_owner()).act is None, "its window is not open"
 
 
-def test_an_event_gone_from_the_old_owners_calendar_is_handed_over_all_the_same() -> None:
+@pytest.mark.parametrize("slot", [NINE, a_slot("2026-07-01 08:00")], ids=["near", "far"])
+def test_an_event_gone_from_the_old_owners_calendar_is_handed_over_all_the_same(
+    slot: Slot,
+) -> None:
     """What the LMS wants has been done: nothing is cancelled, and no brake need be asked."""
-    record = handed_over()
+    record = saved(a_booked(a_snapshot(slot=slot)), owner=NEW_TUTOR)
     step = plan(record, new_owner(Gone()))
     assert not step.vanished
     assert step.act is Act.CREATE
@@ -1013,6 +1043,9 @@ def test_another_address_of_the_same_person_moves_nothing() -> None:
     same = an_organizer(other, id=USERS[TUTOR.key], addresses=("tutor@college.example",))
     step = plan(record, facts(seen(record), organizer=same))
     assert step.act is None
+    assert step.record.booking is not None
+    assert step.record.booking.owner_key == other.key
+    assert step.record.booking.organizer_addresses == ("tutor@college.example",)
     assert plan(step.record, facts(seen(record), organizer=same)) == Step(step.record)
     assert told(step.record) == []
 
@@ -1049,8 +1082,36 @@ def test_an_old_owner_who_refuses_or_fails_is_tried_until_24_hours_before_the_st
     if gives_up:
         assert step.act is Act.CREATE
         assert Flag.OLD_EVENT_MAY_REMAIN in step.record.flags
+        assert lines(step.record)[-1] == "old_event_left"
     else:
         assert step.act in (Act.CANCEL, Act.REPLAY)
+
+
+def test_giving_up_on_an_old_owner_asks_no_lead_time_either() -> None:
+    record = heard(a_booked(), a_slot(NOW + HOUR))
+    record = saved(record, owner=NEW_TUTOR)
+    record = replace(record, problem=a_problem("old_owner_refuses"))
+    assert plan(record, new_owner(seen(record))).act is Act.CREATE
+
+
+@pytest.mark.parametrize(
+    ("code", "left", "act"),
+    [
+        pytest.param("throttled", 5 * DAY, None, id="what the tutor did there is not known yet"),
+        pytest.param("teams_unavailable", DAY + SECOND, None, id="up to 24 hours before"),
+        pytest.param("teams_unavailable", DAY, Act.CANCEL, id="then it cannot wait"),
+        pytest.param("not_permitted", 5 * DAY, Act.CANCEL, id="no waiting will help"),
+        pytest.param("owner_not_found", 5 * DAY, Act.CANCEL, id="nobody is there"),
+    ],
+)
+def test_an_old_owners_calendar_that_cannot_be_read(
+    code: str, left: timedelta, act: Act | None
+) -> None:
+    now = NINE.start - left
+    record = handed_over()
+    step = plan(record, new_owner(Unknown(code), now))
+    assert step.act is act
+    assert Flag.OLD_EVENT_MAY_REMAIN not in step.record.flags, "its cancellation was not tried yet"
 
 
 def test_an_old_owner_who_cannot_be_read_is_still_the_old_owner_who_refuses() -> None:
@@ -1116,6 +1177,28 @@ def test_24_hours_of_not_seeing_is_a_failure(
     assert told(record) == (["meeting.failed"] if state is State.FAILED else [])
     again = plan(record, facts(Unknown(codes[0]), now=NOW + after + HOUR)).record
     assert told(again) == told(record) or state is State.SCHEDULED, "told once"
+
+
+def test_the_latest_reason_for_not_seeing_is_shown_and_the_first_time_kept() -> None:
+    record = plan(a_booked(), facts(Unknown("throttled"))).record
+    later = plan(record, facts(Unknown("teams_unavailable"), now=NOW + HOUR)).record
+    assert state_of(later, a_tenant(), NOW) == (State.SCHEDULED, "teams_unavailable")
+    assert later.problem is not None
+    assert later.problem.since == NOW
+    assert later.problem.message == sentence("teams_unavailable")
+    assert len(lines(later)) == 1, "no line for each reason"
+
+
+def test_what_a_person_must_mend_stays_so_while_it_cannot_be_seen() -> None:
+    record = plan(a_booked(), facts(a_seen(online=False))).record
+    step = plan(record, facts(Unknown("throttled")))
+    assert step == Step(record)
+
+
+def test_a_problem_is_over_when_the_event_is_seen_and_not_before() -> None:
+    record = plan(a_booked(), facts(Unknown("throttled"))).record
+    assert plan(record, facts()) == Step(record)
+    assert plan(record, facts(seen(record))).record.problem is None
 
 
 def test_a_sight_in_between_begins_the_24_hours_anew() -> None:
@@ -1221,6 +1304,17 @@ def test_an_edit_in_teams_after_the_start_is_recorded_too(view: Any) -> None:
     assert step.record.booking is not None
     assert told(step.record) == []
     assert Flag.EDITED_AFTER_START in step.record.flags
+    assert lines(step.record) == ["edited_after_start"]
+    again = facts(view, now=now + HOUR, vanished_may_go=True)
+    assert plan(step.record, again) == Step(step.record), "once"
+
+
+@pytest.mark.parametrize(
+    "view", [None, Unknown("throttled"), a_seen(subject="The tutor's title")], ids=str
+)
+def test_what_is_no_move_after_the_start_is_no_edit(view: Any) -> None:
+    known = facts(view, now=NINE.start + HOUR)
+    assert plan(a_booked(), known) == Step(a_booked())
 
 
 def test_a_tutors_move_before_the_start_decides_which_start_counts() -> None:
@@ -1246,12 +1340,20 @@ def test_an_event_whose_link_comes_late_is_told_when_it_comes() -> None:
     step = plan(record, facts(seen(record)))
     assert step.act is None
     assert state_of(step.record, a_tenant(), NOW) == (State.PENDING, "link_pending")
+    assert step.record.problem is not None
+    assert step.record.problem.code == "link_pending", "so that it is looked at again soon"
     assert told(step.record) == []
     done = plan(step.record, facts(seen(record, join_url=JOIN_URL)))
     assert told(done.record) == ["meeting.scheduled"]
     assert done.record.queue[0].data["joinUrl"] == JOIN_URL
     assert state_of(done.record, a_tenant(), NOW) == (State.SCHEDULED, None)
+    assert "link_changed" not in lines(done.record), "it is the first one"
     assert at_rest(done.record)
+
+
+def test_an_event_that_turns_out_to_have_no_meeting_while_its_link_is_awaited_goes() -> None:
+    record = a_booked(booking=a_booking(join_url=""))
+    assert plan(record, facts(seen(record, online=False))).act is Act.CANCEL
 
 
 @pytest.mark.parametrize(
@@ -1293,6 +1395,7 @@ def test_a_link_that_changed_is_told_and_the_old_one_kept() -> None:
     assert told(step.record) == ["meeting.scheduled"]
     assert step.record.queue[0].data["joinUrl"] == OTHER_URL
     assert [link.url for link in step.record.join_urls] == [JOIN_URL, OTHER_URL]
+    assert "link_changed" in lines(step.record)
     assert at_rest(step.record)
 
 
@@ -1441,6 +1544,43 @@ def test_an_event_that_had_been_made_before_is_brought_up_to_date() -> None:
     assert changes(record, "Europe/London", seen(record)) == Changes(True, True, True, True)
 
 
+def test_what_a_new_event_shows_at_once_is_exchanges_way_of_writing_it() -> None:
+    odd = {"slot": a_slot(NINE.start, 61), "subject": "Data ethics workshop ", "guests": ()}
+    record = created(a_record(), facts(), **odd)
+    assert told(record) == ["meeting.scheduled"]
+    assert record.slot == NINE
+    assert plan(record, facts(seen(record, **odd))).act is None
+
+
+def replayed(**shown: Any) -> Record:
+    """A create that was sent twice: its event may have stood for a while."""
+    booking = a_booking(join_url="")
+    record = a_record(intent=an_intent(Act.CREATE, booking))
+    return after_create(record, a_seen(a_booking(), **shown), facts(), replayed=True)
+
+
+def test_what_the_tutor_did_before_a_create_was_replayed_counts() -> None:
+    record = replayed(slot=TEN)
+    assert record.slot == TEN
+    assert told(record) == ["meeting.scheduled", "meeting.rescheduled"]
+    assert at_rest(record)
+    assert plan(replayed(subject="Theirs"), facts(a_seen(subject="Theirs"))).act is Act.UPDATE
+    assert plan(replayed(guests=()), facts(a_seen(guests=()))).act is Act.UPDATE
+    assert told(replayed()) == ["meeting.scheduled"]
+
+
+def test_what_the_tutor_did_while_an_update_was_under_way_counts() -> None:
+    record = saved(a_booked(), name="Renamed")
+    intent = an_intent(Act.UPDATE, a_booking(record.saved))
+    shown = a_seen(intent.booking, slot=TEN)
+    named = Changes(subject=True)
+    record = replace(record, intent=intent)
+    done = after_update(record, shown, facts(), agenda_kept=True, named=named)
+    assert done.slot == TEN
+    assert told(done) == ["meeting.rescheduled"]
+    assert at_rest(done)
+
+
 def test_an_updated_event_is_told_to_nobody() -> None:
     record = saved(a_booked(), slot=TEN)
     intent = an_intent(Act.UPDATE, a_booking(slot=TEN))
@@ -1452,6 +1592,32 @@ def test_an_updated_event_is_told_to_nobody() -> None:
     assert done.booking is not None
     assert done.booking.join_url == JOIN_URL, "the same link stays"
     assert at_rest(done)
+
+
+def renamed(record: Record, **shown: Any) -> Record:
+    """*record* after an update that named the title only."""
+    record = saved(record, name="Renamed")
+    intent = an_intent(Act.UPDATE, a_booking(record.saved))
+    seen_ = a_seen(intent.booking, **shown)
+    named = Changes(subject=True)
+    record = replace(record, intent=intent)
+    return after_update(record, seen_, facts(), agenda_kept=True, named=named)
+
+
+def test_an_update_of_the_title_touches_nothing_else() -> None:
+    done = renamed(a_booked(problem=a_problem("throttled")))
+    assert lines(done)[-1] == "updated"
+    assert done.flags == (), "the agenda was not to be changed"
+    assert done.problem is None
+    assert told(done) == []
+
+
+def test_an_answer_without_a_link_leaves_the_link() -> None:
+    done = renamed(a_booked(), join_url="")
+    assert done.booking is not None
+    assert done.booking.join_url == JOIN_URL
+    assert "link_changed" not in lines(done)
+    assert told(done) == []
 
 
 def test_a_save_that_lands_during_the_update_is_followed_up() -> None:
@@ -1486,12 +1652,14 @@ def test_a_link_that_an_update_changed_is_told() -> None:
     shown = a_seen(a_booking(record.saved), join_url=OTHER_URL)
     done = after_update(replace(record, intent=intent), shown, facts(), agenda_kept=False)
     assert told(done) == ["meeting.scheduled"]
+    assert lines(done)[-1] == "link_changed"
     assert [link.url for link in done.join_urls] == [JOIN_URL, OTHER_URL]
 
 
 def test_a_note_without_its_intent_changes_nothing() -> None:
     record = a_booked()
     assert after_create(record, a_seen(), facts()) == record
+    assert after_find(record, a_seen(), facts()) == record
     assert after_update(record, a_seen(), facts(), agenda_kept=False) == record
     assert after_cancel(record, facts()) == record
     assert after_failure(record, Broken("graph", "timeout"), facts()) == record

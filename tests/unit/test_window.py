@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.window import (
@@ -19,6 +19,9 @@ from shared.window import (
     window_end,
 )
 from tests.build import NINE, at
+
+unhurried = settings(deadline=None)
+"""Machines are busy at times."""
 
 LONDON, KOLKATA, APIA = "Europe/London", "Asia/Kolkata", "Pacific/Apia"
 NEW_YORK, HONOLULU = "America/New_York", "Pacific/Honolulu"
@@ -106,6 +109,7 @@ moments = st.timedeltas(timedelta(), timedelta(days=10_000)).map(lambda on: at("
 zones = st.sampled_from(ZONES)
 
 
+@unhurried
 @given(start=moments, now=moments, zone=zones, days=st.integers(0, 60))
 def test_the_windows_end_and_the_opening_day_say_the_same(
     start: datetime, now: datetime, zone: str, days: int
@@ -113,6 +117,7 @@ def test_the_windows_end_and_the_opening_day_say_the_same(
     assert is_open(start, zone, days, now) == (start < window_end(zone, days, now))
 
 
+@unhurried
 @given(near=st.timedeltas(timedelta(days=-2), timedelta(days=2)), zone=zones)
 def test_they_say_the_same_near_every_change_of_clocks(near: timedelta, zone: str) -> None:
     for change in ("2026-03-29 01:00", "2026-10-25 01:00", "2026-04-23 22:00", "2026-11-01 05:00"):
@@ -144,6 +149,7 @@ def test_a_local_day_starts_at_its_first_instant(day: date, zone: str, start: st
     assert local_date(first - timedelta(seconds=1), zone) < day
 
 
+@unhurried
 @given(moment=moments, zone=zones)
 def test_every_instant_lies_in_the_day_it_is_dated(moment: datetime, zone: str) -> None:
     day = local_date(moment, zone)
