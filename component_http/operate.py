@@ -275,7 +275,7 @@ def reverify_many(ports: Ports, tenant_id: str, body: bytes) -> Reply:
         hints.leave(ports, [hints.Hint(hints.VERIFY, tenant.id, str(key), now) for key in keys])
         asked += len(keys)
         if not after:
-            return Reply(202, {"components": asked})
+            return Reply(200, {"components": asked})
 
 
 def _day_is_over(ports: Ports, tenant: Tenant, record: Record) -> bool:

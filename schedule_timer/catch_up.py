@@ -55,12 +55,15 @@ def catch_up(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
 def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
     """Follow one tenant's hints; what failed again is put off for longer."""
     due = [hint for hint, _ in taken]
+    # Dropped before another one is left: one that stands is let be.
+    opened = [one for one in taken if one[0].kind == hints.OPEN]
     try:
         _verify(ports, tenant, due)
         extra = _renew(ports, tenant, due) + _strays(ports, tenant, due)
         if hints.SWEEP in {hint.kind for hint in due}:
-            hints.done(ports, taken)  # the sweep leaves its own
+            hints.done(ports, opened)
             extra.update(sweep_tenant(ports, tenant))
+            hints.done(ports, taken)
             return dict(extra)
         works = _works(ports, tenant, due)
         counts, done = work_through(ports, tenant, works, look_at_all=False)
@@ -69,8 +72,9 @@ def follow(ports: Ports, tenant: Tenant, taken: Taken) -> dict[str, Any]:
         for hint, _ in taken:
             hints.put_off(ports, hint, ports.clock())
         raise
-    hints.done(ports, taken)  # before new ones are left: one that stands may be let be
+    hints.done(ports, opened)
     _put_off(ports, tenant, taken, done, reached=not counts["unreached"])
+    hints.done(ports, taken)  # but for those just put off: their rows are newer
     return dict(counts)
 
 

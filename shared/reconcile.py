@@ -287,7 +287,7 @@ class Reconciler:
         if outcome is None or (refused and outcome.code == "ErrorDuplicateTransactionId"):
             return self._note_duplicate(work, intent, facts)
         if isinstance(outcome, RemoteError):
-            return self._failed(work, outcome, facts)
+            return self._failed(work, outcome, facts, may_stand=replayed)
         view = view_of(outcome)
         if isinstance(view, Gone):
             # Cancelled before we knew that it was made, and nobody had heard of it: as if it never
@@ -318,7 +318,7 @@ class Reconciler:
         """
         found = self._find_marked(work, intent.booking)
         if isinstance(found, RemoteError):
-            return self._failed(work, found, facts)
+            return self._failed(work, found, facts, may_stand=True)
         views = [view_of(event) for event in found]
         seen = next((view for view in views if isinstance(view, Seen)), None)
         if seen:
@@ -366,10 +366,12 @@ class Reconciler:
             return lambda record: scheduling.after_failure(record, outcome, facts)
         return lambda record: scheduling.after_cancel(record, facts)
 
-    def _failed(self, work: Work, error: RemoteError, facts: Facts) -> Note:
+    def _failed(
+        self, work: Work, error: RemoteError, facts: Facts, *, may_stand: bool = False
+    ) -> Note:
         if isinstance(error, NotFound):
             self.ports.directory.forget(self.tenant.id, [work.record.saved.owner.key])
-        return lambda record: scheduling.after_failure(record, error, facts)
+        return lambda record: scheduling.after_failure(record, error, facts, may_stand=may_stand)
 
     def _note(self, noted: list[tuple[Work, Note]]) -> None:
         """Store facts; after a lost race, on the newer row."""

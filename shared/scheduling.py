@@ -16,7 +16,15 @@ from enum import Enum
 from typing import Any
 
 from shared import agenda
-from shared.errors import Broken, Changed, NotAllowed, NotFound, RemoteError, Throttled
+from shared.errors import (
+    Broken,
+    Changed,
+    NotAllowed,
+    NotFound,
+    Refused,
+    RemoteError,
+    Throttled,
+)
 from shared.model import (
     Booking,
     By,
@@ -771,8 +779,14 @@ def after_cancel(record: Record, facts: Facts) -> Record:
     return with_line(record, facts.now, "owner_changed", why, By.CONNECTOR, before)
 
 
-def after_failure(record: Record, error: RemoteError, facts: Facts) -> Record:
-    """The write of the intent failed. One that may have arrived keeps its intent, lapsed."""
+def after_failure(
+    record: Record, error: RemoteError, facts: Facts, *, may_stand: bool = False
+) -> Record:
+    """The write of the intent failed. One that may have arrived keeps its intent, lapsed.
+
+    *may_stand* tells that it was sent before: then what stops us from asking again (a right that
+    is missing, throttling) says nothing of what became of it.
+    """
     intent = record.intent
     if intent is None:
         return record
@@ -783,7 +797,10 @@ def after_failure(record: Record, error: RemoteError, facts: Facts) -> Record:
         and intent.booking.owner_key != record.saved.owner.key
     )
     given_up_next = handed_over and _is_near(intent.booking, facts.now)
-    if isinstance(error, Broken) and not given_up_next:
+    open_still = isinstance(error, Broken) or (
+        may_stand and not isinstance(error, Refused | NotFound)
+    )
+    if open_still and not given_up_next:
         record = replace(record, intent=replace(intent, until=facts.now))
     else:
         record = replace(record, intent=None)

@@ -362,7 +362,11 @@ class History:
         assert event.join_url == booking.join_url == task.join_url
         assert event.immutable_id == booking.event_id
         invited = {a.address for a in event.attendees}
-        assert invited == {task.learner["email"]} | self.guests.get(event.key, set())
+        guests = self.guests.get(event.key, set())
+        if self.world.graph.switches.if_match == "ignored":
+            # One added between our read and our write of the attendees is lost unseen.
+            guests &= invited
+        assert invited == {task.learner["email"]} | guests
         assert record.problem is None
         assert record.intent is None
         assert record.queue == ()
@@ -380,8 +384,8 @@ class History:
                 data.get("joinUrl"),
                 data.get("code"),
             )
-            if event["type"] == "meeting.rescheduled":
-                said = (*said, data["revision"])  # the LMS may have moved it in between
+            if event["type"] in ("meeting.rescheduled", "meeting.cancelled"):
+                said = (*said, data["revision"])  # the LMS may have moved or revived it in between
             assert said != last, f"told twice: {said}"
             last = said
 

@@ -484,6 +484,7 @@ class Histories(RuleBasedStateMachine):
         world.graph.switches.concurrent_save_every = 0
         world.restart()
         world.change_tenant(mode="live", enabled=True)
+        self._rotated(world.ask("rotate"))  # for one whose answer was lost
         for delivery in self.held:
             self._send(delivery)
         for name in list(world.lms.tenants[TENANT].components):
