@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import venv
 from pathlib import Path
 
 from tests.infra import compiler
 from tests.infra.compiler import ROOT
 from tests.local import environment
+
+CHECKOV = "3.3.30"
 
 
 def checkov() -> Path | None:
@@ -24,6 +28,19 @@ def checkov() -> Path | None:
         return Path(named)
     beside = ROOT / ".venv-checkov" / ("Scripts/checkov.exe" if os.name == "nt" else "bin/checkov")
     return beside if beside.is_file() else None
+
+
+def install_checkov() -> Path | None:
+    """Make that environment, once for a checkout; None where there is no registry to ask."""
+    folder = ROOT / ".venv-checkov"
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        command = [str(python), "-m", "pip", "install", "--quiet", f"checkov=={CHECKOV}"]
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
+    except (OSError, subprocess.SubprocessError):
+        shutil.rmtree(folder, ignore_errors=True)
+    return checkov()
 
 
 def kusto() -> Path | None:
