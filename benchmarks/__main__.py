@@ -86,7 +86,9 @@ class Bench:
             for peer, runs in peers.items()
         }
         chart: dict[str, dict[str, float]] = {
-            "Meetings a second": {"connector": size.due / median(run["wall_s"] for run in ours)},
+            "Meetings a second, best run": {
+                "connector": size.due / min(run["wall_s"] for run in ours)
+            },
             "HTTP requests to Graph per meeting": {
                 "connector": median(one["graph_requests"] for one in per)
             },
@@ -96,7 +98,7 @@ class Bench:
         }
         speed, requests, cpu_ms = chart.values()
         for peer, name in reversed(names.items()):
-            speed[name] = size.due / median(run.wall_s for run in peers[peer])
+            speed[name] = size.due / min(run.wall_s for run in peers[peer])
             requests[name] = 1.0
             cpu_ms[name] = median(1000 * run.cpu_s / size.due for run in peers[peer])
         self.details["chart"] = chart

@@ -51,6 +51,8 @@ from shared.window import in_time, is_open, local_iso
 
 UNKNOWN_FAILS_AFTER = timedelta(hours=24)
 OLD_OWNER_UNTIL = timedelta(hours=24)
+MAY_STAND_UNTIL = timedelta(days=7)
+"""So long after its start an event that may have been made is looked for, whatever Graph says."""
 
 
 # -- what Teams shows ---------------------------------------------------------------------
@@ -469,7 +471,8 @@ def _plan_new_owner(record: Record, booking: Booking, facts: Facts) -> Step:
     if owner is None or owner.key != record.saved.owner.key:
         return Step(record, Act.RESOLVE)
     if owner.id == booking.organizer:  # the same person under another address
-        known = replace(booking, owner_key=owner.key, organizer_addresses=owner.addresses or ("",))
+        named = owner.addresses or (record.saved.owner.email,)
+        known = replace(booking, owner_key=owner.key, organizer_addresses=named)
         return plan(replace(record, booking=known), facts)
     if isinstance(facts.view, Gone):
         # Cancelled in the former owner's calendar is what we were about to do: no word to the LMS.
@@ -784,8 +787,8 @@ def after_failure(
 ) -> Record:
     """The write of the intent failed. One that may have arrived keeps its intent, lapsed.
 
-    *may_stand* tells that it was sent before: then what stops us from asking again (a right that
-    is missing, throttling) says nothing of what became of it.
+    *may_stand* tells that it was sent before: then what stops us from asking again (a right, a
+    mailbox that is missing, throttling) says nothing of what became of it.
     """
     intent = record.intent
     if intent is None:
@@ -797,8 +800,9 @@ def after_failure(
         and intent.booking.owner_key != record.saved.owner.key
     )
     given_up_next = handed_over and _is_near(intent.booking, facts.now)
+    over = facts.now - intent.booking.slot.start >= MAY_STAND_UNTIL
     open_still = isinstance(error, Broken) or (
-        may_stand and not isinstance(error, Refused | NotFound)
+        may_stand and not isinstance(error, Refused) and not over
     )
     if open_still and not given_up_next:
         record = replace(record, intent=replace(intent, until=facts.now))

@@ -8,23 +8,14 @@ under 4 MiB a group, 64 KiB a property, 1 MiB a row
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import partial
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from shared import transaction
 from shared.config import Settings
-from shared.errors import Broken, Stale, Unavailable
-from shared.http import Answer, Call, sender
-from shared.transaction import GroupRefused, Operation
+from shared.errors import Stale, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +26,7 @@ CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units and a characte
 PAGE = 1000
 OVERLOADED = (403, 408, 429, 500, 502, 503, 504)
 """Answers that another time may not be: 403 while a role is being granted, too."""
-AGAIN_AFTER_S = (0.3, 0.6)
 TIMEOUT_S = 15.0
-AUDIENCE = "https://storage.azure.com/.default"
 MARKS = ("bucket", "month", "on")
 """The names a row's marks may have."""
 
@@ -89,9 +78,6 @@ class Delete:
 
 
 Op = Insert | Replace | Put | Delete
-
-Post = Callable[[Mapping[str, str], bytes], Answer]
-"""Raises ``Unavailable`` when no answer came."""
 
 
 def op_size(op: Op) -> int:
@@ -171,17 +157,10 @@ def _stored_bytes(text: str) -> int:
 
 
 class AzureTable:
-    """A table of Azure's service or of its emulator.
+    """A table of Azure's service or of its emulator, through the SDK's *client*."""
 
-    Args:
-        client: The SDK's, for reading.
-        post: Sends a group's headers and body to the service.
-    """
-
-    def __init__(self, client: Any, post: Post) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
-        self._url = f"{client.url}/{client.table_name}"
-        self._post = post
 
     def get(self, partition: str, key: str) -> Row | None:
         from azure.core.exceptions import ResourceNotFoundError
@@ -231,17 +210,20 @@ class AzureTable:
         return Page(tuple(found), found[-1].key if found and more else "")
 
     def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:
+        from azure.core.exceptions import HttpResponseError
+
         check_group(ops)
-        headers, body = transaction.group(self._url, partition, map(_operation, ops))
-        answer = self._post(headers, body)
         try:
-            return transaction.etags(answer.status, answer.body)
-        except GroupRefused as refused:
-            if refused.status in (404, 409, 412) and refused.code != "TableNotFound":
-                raise Stale(refused.code) from None
-            if refused.status in OVERLOADED or refused.code == "TableNotFound":
-                raise Unavailable(f"the state table answers {refused}") from None
+            with _translated():
+                answers = self._client.submit_transaction([_operation(partition, op) for op in ops])
+        except HttpResponseError as error:
+            # The code tells a missing table from a missing row; Azurite gives none for a lost race.
+            if error.status_code in (404, 409, 412):
+                if "TableNotFound" in str(error):
+                    raise Unavailable("the state table is missing") from error
+                raise Stale(type(error).__name__) from error
             raise
+        return [str(answer.get("etag") or "") for answer in answers]
 
 
 class _translated:  # noqa: N801 - read as a word: "with _translated():"
@@ -263,21 +245,27 @@ class _translated:  # noqa: N801 - read as a word: "with _translated():"
             raise Unavailable(f"the state table answers {error.status_code}") from error
 
 
-def _operation(op: Op) -> Operation:
+def _operation(partition: str, op: Op) -> tuple[Any, ...]:
+    from azure.core import MatchConditions
+
     match op:
         case Insert(row):
-            return Operation("POST", row.key, "", _properties(row))
+            return ("create", _entity(partition, row))
         case Replace(row):
-            return Operation("PUT", row.key, row.etag, _properties(row))
+            guard = {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
+            return ("update", _entity(partition, row), {"mode": "replace", **guard})
         case Put(row):
-            return Operation("PUT", row.key, "", _properties(row))
+            return ("upsert", _entity(partition, row), {"mode": "replace"})
+        case Delete(key, ""):
+            return ("delete", {"PartitionKey": partition, "RowKey": key})
         case Delete(key, etag):
-            return Operation("DELETE", key, etag)
+            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return ("delete", {"PartitionKey": partition, "RowKey": key}, guard)
 
 
-def _properties(row: Row) -> dict[str, str]:
+def _entity(partition: str, row: Row) -> dict[str, Any]:
     chunks = {f"t{n // CHUNK:02}": row.text[n : n + CHUNK] for n in range(0, len(row.text), CHUNK)}
-    return {**row.marks, **chunks}
+    return {"PartitionKey": partition, "RowKey": row.key, **row.marks, **chunks}
 
 
 def _row(entity: Any) -> Row:
@@ -314,33 +302,14 @@ def open_table(settings: Settings) -> AzureTable:
         identity = settings.identity_client_id or None
         credential = _Identity(ManagedIdentityCredential(client_id=identity))
         client = TableClient(settings.state_table_endpoint, name, credential=credential, **limits)
-        return AzureTable(client, _poster(client.url, partial(_by_identity, credential)))
+        return AzureTable(client)
     client = TableClient.from_connection_string(settings.state_connection_string, name, **limits)
     with _translated():
         try:
             client.create_table()
         except ResourceExistsError:
             log.debug("table.exists")
-    return AzureTable(client, _poster(client.url, partial(_by_key, client)))
-
-
-def _poster(endpoint: str, sign: Callable[[], dict[str, str]]) -> Post:
-    """Sends groups; once and again where the service says that it had no time for one."""
-    send = sender("state")
-
-    def post(headers: Mapping[str, str], body: bytes) -> Answer:
-        for pause_s in (*AGAIN_AFTER_S, None):
-            call = Call("POST", f"{endpoint}/$batch", {**headers, **sign()}, body, TIMEOUT_S)
-            try:
-                answer = send(call)
-            except Broken as error:
-                raise Unavailable("the state table does not answer") from error
-            if answer.status not in (500, 503, 504) or pause_s is None:
-                return answer
-            time.sleep(pause_s)
-        raise AssertionError("the last answer is returned")
-
-    return post
+    return AzureTable(client)
 
 
 class _Identity:
@@ -356,18 +325,3 @@ class _Identity:
             return self._credential.get_token(*scopes, **options)
         except ClientAuthenticationError as error:
             raise Unavailable("no token for the state table") from error
-
-
-def _by_identity(credential: _Identity) -> dict[str, str]:
-    token = credential.get_token(AUDIENCE).token
-    return {"Authorization": f"Bearer {token}", "x-ms-date": formatdate(usegmt=True)}
-
-
-def _by_key(client: Any) -> dict[str, str]:
-    """https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key"""
-    account, key = client.credential.named_key
-    date = formatdate(usegmt=True)
-    text = f"{date}\n/{account}{urlsplit(client.url).path}/$batch"
-    signature = hmac.digest(base64.b64decode(key), text.encode(), "sha256")
-    signed = base64.b64encode(signature).decode()
-    return {"Authorization": f"SharedKeyLite {account}:{signed}", "x-ms-date": date}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -18,7 +18,6 @@ from azure.data.tables import TableClient
 
 from shared.config import Settings
 from shared.errors import Stale, Unavailable
-from shared.http import Answer
 from shared.table import (
     GROUP_BYTES,
     GROUP_OPERATIONS,
@@ -507,12 +506,8 @@ def test_an_empty_page_is_not_the_end(
     pages = EmptyPages(empty)
     name = azure_table._client.table_name
     with TableClient.from_connection_string(azurite, name, transport=pages) as client:
-        assert keys(AzureTable(client, nobody), part) == names
+        assert keys(AzureTable(client), part) == names
     assert pages.left == 0
-
-
-def nobody(headers: Mapping[str, str], body: bytes) -> Answer:
-    raise AssertionError(f"{headers} {body!r}")
 
 
 class Service(BaseHTTPRequestHandler):
@@ -622,23 +617,25 @@ def test_a_read_of_a_service_that_is_busy_or_broken_is_unavailable(
         with TableClient.from_connection_string(
             service.connection, "state", retry_total=0
         ) as client:
-            for read in reads(AzureTable(client, nobody)):
+            for read in reads(AzureTable(client)):
                 with pytest.raises(Unavailable):
                     read()
 
 
 @pytest.mark.parametrize("status", BUSY_STATUSES)
 def test_a_group_for_a_service_that_is_busy_or_broken_is_unavailable(
-    azure_table: AzureTable, status: int
+    service: Scripted, status: int
 ) -> None:
-    for _, _, body in (fault(status, "ServerBusy"), (status, "text/html", b"<html>a proxy's")):
+    for reply in (fault(status, "ServerBusy"), (status, "text/html", b"<html>a proxy's")):
         with pytest.raises(Unavailable):
-            answering(azure_table, Answer(status, {}, body)).commit("p", ONE)
+            committed(service, reply)
 
 
-def answering(table: AzureTable, answer: Answer) -> AzureTable:
-    """*table* on a service that answers every group so."""
-    return AzureTable(table._client, lambda headers, body: answer)
+def committed(service: Scripted, reply: tuple[int, str, bytes]) -> list[str]:
+    """A group for a service that answers it so, asked once."""
+    service.then(reply)
+    with TableClient.from_connection_string(service.connection, "state", retry_total=0) as client:
+        return AzureTable(client).commit("p", ONE)
 
 
 @pytest.mark.parametrize(
@@ -653,12 +650,12 @@ def answering(table: AzureTable, answer: Answer) -> AzureTable:
     ],
 )
 def test_a_group_refused_within_its_answer_is_what_the_answer_says(
-    azure_table: AzureTable, status: int, code: str, error: type[Exception]
+    service: Scripted, status: int, code: str, error: type[Exception]
 ) -> None:
     _, _, body = fault(status, code)
     part = b"HTTP/1.1 %d Reason\r\nContent-Type: application/json\r\n\r\n%s" % (status, body)
     with pytest.raises(error):
-        answering(azure_table, Answer(202, {}, multipart(part)[2])).commit("p", ONE)
+        committed(service, multipart(part))
 
 
 def test_a_service_that_has_no_time_is_asked_again(service: Scripted) -> None:
@@ -678,7 +675,7 @@ def test_a_connection_closed_without_a_word_is_unavailable(service: Scripted) ->
     with pytest.raises(Unavailable):
         table.commit("p", ONE)
     with TableClient.from_connection_string(service.connection, "state", retry_total=0) as client:
-        for read in reads(AzureTable(client, nobody)):
+        for read in reads(AzureTable(client)):
             with pytest.raises(Unavailable):
                 read()
 

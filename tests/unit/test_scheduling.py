@@ -55,6 +55,7 @@ from shared.scheduling import (
     event_id,
     fail,
     invited,
+    late,
     plan,
     reason_of,
     save,
@@ -861,6 +862,109 @@ def test_declines_are_recorded_once_and_change_nothing() -> None:
     assert accepted.act is None
 
 
+# -- saves that arrive late ----------------------------------------------------------------
+
+
+def overtaken(
+    record: Record, older: dict[str, Any], newer: dict[str, Any]
+) -> tuple[Record, Record]:
+    """*record* after the second of two saves, and after the first came in late."""
+    first = saved_again(record, **older)
+    second = replace(first, revision=first.revision + 1, digest="newer", **newer)
+    once = save(record, second, NOW)
+    return once, late(once, first, NOW)
+
+
+@pytest.mark.parametrize(
+    ("tutor", "older", "newer", "before", "after"),
+    [
+        pytest.param(
+            [TEN],
+            {"slot": TEN},
+            {"slot": NINE},
+            (TEN, False),
+            (NINE, False),
+            id="moved, moved back",
+        ),
+        pytest.param(
+            [None],
+            {"cancelled": True},
+            {"cancelled": False},
+            (NINE, True),
+            (NINE, False),
+            id="cancelled, revived",
+        ),
+        pytest.param(
+            [TEN, ELEVEN],
+            {"slot": TEN},
+            {"slot": NINE},
+            (ELEVEN, False),
+            (NINE, False),
+            id="the first of two moves, set against it",
+        ),
+        pytest.param(
+            [TEN, ELEVEN],
+            {"slot": TEN},
+            {"slot": ELEVEN},
+            (ELEVEN, False),
+            (ELEVEN, False),
+            id="both moves, in turn",
+        ),
+        pytest.param(
+            [TEN],
+            {"name": "Renamed"},
+            {"name": "Renamed again"},
+            (TEN, False),
+            (TEN, False),
+            id="neither knew of the move",
+        ),
+        pytest.param(
+            [TEN],
+            {"slot": TEN},
+            {"name": "Renamed"},
+            (TEN, False),
+            (TEN, False),
+            id="moved, renamed",
+        ),
+    ],
+)
+def test_a_save_is_judged_by_the_one_before_it_even_when_that_comes_late(
+    tutor: list[Slot | None],
+    older: dict[str, Any],
+    newer: dict[str, Any],
+    before: tuple[Slot, bool],
+    after: tuple[Slot, bool],
+) -> None:
+    once, then = overtaken(heard(a_booked(), *tutor), older, newer)
+    assert (once.slot, once.withdrawn) == before
+    assert (then.slot, then.withdrawn) == after
+    assert then.saved == once.saved, "an older one changes nothing of itself"
+    assert (len(then.fresh) > len(once.fresh)) is (before != after), "and is told when it matters"
+
+
+def test_what_comes_back_by_a_late_save_is_asked_for_now() -> None:
+    """Its start was wanted first by the save that was overtaken, as far as we can tell."""
+    now = NINE.start - timedelta(hours=2)
+    record = heard(a_booked(), ELEVEN, now=now)
+    first = saved_again(record, slot=ELEVEN)
+    second = replace(first, revision=first.revision + 1, slot=TEN)
+    then = late(save(record, second, now), first, now)
+    assert then.slot == TEN
+    assert then.asked_start == TEN.start
+
+
+def test_a_late_save_from_before_the_tutors_act_answers_nothing() -> None:
+    record = heard(a_booked(a_snapshot(revision=5)), TEN)
+    for revision in (4, 5):
+        assert late(record, a_snapshot(revision=revision, slot=TEN), NOW) == record
+
+
+def test_a_save_that_comes_late_after_the_start_changes_nothing() -> None:
+    record = heard(a_booked(), TEN, now=NINE.start - HOUR)
+    once, _ = overtaken(record, {"slot": TEN}, {"slot": NINE})
+    assert late(once, saved_again(record, slot=TEN), TEN.start) == once
+
+
 # -- rule 12: both sides -------------------------------------------------------------------
 
 
@@ -1040,14 +1144,24 @@ def test_an_event_gone_from_the_old_owners_calendar_is_handed_over_all_the_same(
 def test_another_address_of_the_same_person_moves_nothing() -> None:
     other = Person("t.utor@college.example", "T. Utor")
     record = saved(a_booked(), owner=other)
-    same = an_organizer(other, id=USERS[TUTOR.key], addresses=("tutor@college.example",))
+    known = ("t.utor@college.example", "tutor@college.example")
+    same = an_organizer(other, id=USERS[TUTOR.key], addresses=known)
     step = plan(record, facts(seen(record), organizer=same))
     assert step.act is None
     assert step.record.booking is not None
     assert step.record.booking.owner_key == other.key
-    assert step.record.booking.organizer_addresses == ("tutor@college.example",)
+    assert step.record.booking.organizer_addresses == known
     assert plan(step.record, facts(seen(record), organizer=same)) == Step(step.record)
     assert told(step.record) == []
+
+
+def test_an_organizer_whose_addresses_the_directory_keeps_has_the_lmss() -> None:
+    other = Person("t.utor@college.example", "T. Utor")
+    record = saved(a_booked(), owner=other)
+    same = an_organizer(other, id=USERS[TUTOR.key], addresses=())
+    step = plan(record, facts(seen(record), organizer=same))
+    assert step.record.booking is not None
+    assert step.record.booking.organizer_addresses == ("t.utor@college.example",)
 
 
 REFUSALS: list[RemoteError] = [
@@ -1187,6 +1301,13 @@ def test_the_latest_reason_for_not_seeing_is_shown_and_the_first_time_kept() -> 
     assert later.problem.since == NOW
     assert later.problem.message == sentence("teams_unavailable")
     assert len(lines(later)) == 1, "no line for each reason"
+
+
+def test_another_trouble_does_not_count_towards_the_24_hours_of_not_seeing() -> None:
+    record = a_booked(problem=a_problem("link_pending", since=NOW - 2 * DAY))
+    step = plan(record, facts(Unknown("throttled")))
+    assert state_of(step.record, a_tenant(), NOW) == (State.SCHEDULED, "throttled")
+    assert told(step.record) == []
 
 
 def test_what_a_person_must_mend_stays_so_while_it_cannot_be_seen() -> None:
