@@ -185,8 +185,14 @@ def _refused(status: int, code: str) -> str:
 
 
 def _grouped(parts: list[str]) -> Reply:
-    text = "\r\n".join(
-        f"--changesetresponse_1\r\nContent-Type: application/http\r\n\r\n{part}" for part in parts
+    answers = "".join(
+        "--changesetresponse_1\r\nContent-Type: application/http\r\n"
+        f"Content-Transfer-Encoding: binary\r\n\r\n{part}\r\n"
+        for part in parts
+    )
+    text = (
+        "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n"
+        f"{answers}--changesetresponse_1--\r\n--batchresponse_1--\r\n"
     )
     return Reply(202, text.encode(), {"content-type": "multipart/mixed; boundary=batchresponse_1"})
 
