@@ -69,6 +69,8 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     session = requests.Session()
     # One tenant's cookies are not another's, and nobody here wants any.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # Nor does a machine's ~/.netrc put anything in place of the caller's authorization.
+    session.auth = lambda request: request
     for scheme in ("https://", "http://"):
         session.mount(scheme, _adapter()(pool_connections=64, pool_maxsize=64))
 

@@ -51,8 +51,8 @@ from shared.window import in_time, is_open, local_iso
 
 UNKNOWN_FAILS_AFTER = timedelta(hours=24)
 OLD_OWNER_UNTIL = timedelta(hours=24)
-MAY_STAND_UNTIL = timedelta(days=7)
-"""So long after its start an event that may have been made is looked for, whatever Graph says."""
+MAY_STAND_FOR = timedelta(days=7)
+"""So long an event that may have been made is looked for in vain, its start being past too."""
 
 
 # -- what Teams shows ---------------------------------------------------------------------
@@ -800,7 +800,8 @@ def after_failure(
         and intent.booking.owner_key != record.saved.owner.key
     )
     given_up_next = handed_over and _is_near(intent.booking, facts.now)
-    over = facts.now - intent.booking.slot.start >= MAY_STAND_UNTIL
+    since = max(intent.booking.slot.start, record.problem.since if record.problem else facts.now)
+    over = facts.now - since >= MAY_STAND_FOR
     open_still = isinstance(error, Broken) or (
         may_stand and not isinstance(error, Refused) and not over
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+import trustme
 
 from shared.errors import Broken
 from shared.http import Answer, Call, retry_after_s, sender
@@ -32,6 +35,8 @@ class Peer(BaseHTTPRequestHandler):
         match self.path.partition("?")[0]:
             case "/ok":
                 self._say(200, b'{"a": 1}', {"X-Mixed-Case": "Kept As Is"})
+            case "/cookie":
+                self._say(200, b"", {"Set-Cookie": "session=theirs; Path=/"})
             case "/moved":
                 self._say(302, b"", {"Location": "/ok"})
             case "/big":
@@ -191,6 +196,120 @@ def test_many_threads_may_share_one_sender(peer: str) -> None:
     for thread in threads:
         thread.join()
     assert found == [200] * 40
+
+
+@pytest.mark.parametrize("path", ["/ok", "/cookie"])
+def test_no_cookie_is_kept(peer: str, path: str) -> None:
+    """One tenant's would be sent for another."""
+    send(Call("GET", f"{peer}/cookie"))
+    send(Call("GET", peer + path))
+    assert "cookie" not in Peer.met[-1][2]
+
+
+def test_the_callers_authorization_is_the_only_one(
+    peer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    send(Call("GET", f"{peer}/ok", {"Authorization": "Bearer ours"}))
+    assert Peer.met[-1][2]["authorization"] == "Bearer ours"
+    send(Call("GET", f"{peer}/ok"))
+    assert "authorization" not in Peer.met[-1][2]
+
+
+# -- a call that says where to connect -----------------------------------------------------
+
+ELSEWHERE = "127.0.0.2"
+"""A loopback address at which nobody listens."""
+
+
+def port_of(peer: str) -> str:
+    return peer.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(("127.0.0.1",), id="the address"),
+        pytest.param((ELSEWHERE, "127.0.0.1"), id="the first refuses"),
+        pytest.param((ELSEWHERE, ELSEWHERE, ELSEWHERE, "127.0.0.1"), id="all but the last refuse"),
+    ],
+)
+def test_a_call_connects_where_it_says_under_the_name_it_has(
+    peer: str, addresses: tuple[str, ...]
+) -> None:
+    host = f"lms.test:{port_of(peer)}"
+    answer = send(Call("POST", f"http://{host}/ok?a=1", body=b"x", addresses=addresses))
+    assert answer.status == 200
+    said, path, headers, body = Peer.met[-1]
+    assert (said, path, body) == ("POST", "/ok?a=1", b"x")
+    assert headers["host"] == host
+
+
+def test_where_nobody_lets_us_connect_there_is_no_answer(peer: str) -> None:
+    with pytest.raises(Broken) as caught:
+        send(Call("GET", f"http://lms.test:{port_of(peer)}/ok", addresses=(ELSEWHERE, ELSEWHERE)))
+    assert caught.value.code == "no_answer"
+
+
+def test_what_was_sent_once_is_not_sent_to_another_address(peer: str) -> None:
+    Peer.met.clear()
+    url = f"http://lms.test:{port_of(peer)}/closed"
+    with pytest.raises(Broken):
+        send(Call("POST", url, body=b"x", addresses=("127.0.0.1", "127.0.0.1")))
+    assert len(Peer.met) == 1
+
+
+# -- certificates --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def secure(authority: trustme.CA) -> Iterator[str]:
+    """The port of a peer over https whose certificate is for ``lms.test``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("lms.test").configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Peer)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield str(server.server_port)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "answered"),
+    [
+        pytest.param("lms.test", True, True, id="the name it is for"),
+        pytest.param("other.test", True, False, id="another name"),
+        pytest.param("lms.test", False, False, id="an authority nobody trusts"),
+    ],
+)
+def test_a_certificate_is_verified_for_the_name_although_the_address_is_given(
+    secure: str,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    trusted: bool,
+    answered: bool,
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    (authority if trusted else trustme.CA()).cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    call = Call("GET", f"https://{name}:{secure}/ok", addresses=("127.0.0.1",))
+    if answered:
+        assert sender("lms")(call).json() == {"a": 1}
+    else:
+        with pytest.raises(Broken):
+            sender("lms")(call)
 
 
 # -- Answer --------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from shared.errors import (
     Throttled,
 )
 from shared.model import (
+    EventId,
     Flag,
     JoinUrl,
     Kind,
@@ -51,6 +52,7 @@ from shared.scheduling import (
     after_failure,
     after_find,
     after_update,
+    braked,
     changes,
     event_id,
     fail,
@@ -586,6 +588,7 @@ def test_what_the_lms_no_longer_wants_is_cancelled(changes_: dict[str, Any], rea
     assert record.booking is not None
     done = after_cancel(replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), facts())
     assert done.booking is None
+    assert lines(done)[-1] == "cancelled"
     assert told(done) == [], "never for what the LMS itself asked for"
     assert plan(done, facts()) == Step(done)
 
@@ -1041,9 +1044,14 @@ def created(record: Record, known: Facts, **changes_: Any) -> Record:
     """*record* after the event that was wanted was made for its owner."""
     assert record.slot is not None
     booking = a_booking(
-        record.saved, slot=record.slot, generation=record.generation + 1, join_url=""
+        record.saved,
+        slot=record.slot,
+        generation=record.generation + 1,
+        event_id=EventId(""),
+        join_url="",
     )
-    shown = a_seen(replace(booking, join_url=OTHER_URL), **changes_)
+    made = replace(booking, event_id=EventId("event-of-teams"), join_url=OTHER_URL)
+    shown = a_seen(made, **changes_)
     return after_create(replace(record, intent=an_intent(Act.CREATE, booking)), shown, known)
 
 
@@ -1079,13 +1087,14 @@ def test_what_the_old_owner_moved_goes_along() -> None:
 
 def test_a_handover_asks_no_lead_time() -> None:
     now = NINE.start - HOUR
-    record = handed_over(now)
+    record = replace(handed_over(now), problem=a_problem("throttled"))
     step = plan(record, new_owner(seen(record), now))
     assert step.act is Act.CANCEL
     assert record.booking is not None
     record = after_cancel(
         replace(step.record, intent=an_intent(Act.CANCEL, record.booking)), new_owner(now=now)
     )
+    assert record.problem is None
     assert plan(record, new_owner(now=now)).act is Act.CREATE
 
 
@@ -1198,7 +1207,17 @@ def test_an_old_owner_who_refuses_or_fails_is_tried_until_24_hours_before_the_st
         assert Flag.OLD_EVENT_MAY_REMAIN in step.record.flags
         assert lines(step.record)[-1] == "old_event_left"
     else:
-        assert step.act in (Act.CANCEL, Act.REPLAY)
+        assert step.act is (Act.REPLAY if isinstance(error, Broken) else Act.CANCEL)
+
+
+def test_only_an_old_owners_refusal_is_one() -> None:
+    refusal = NotAllowed("graph", "ErrorAccessDenied")
+    creating = replace(saved(a_record(), owner=NEW_TUTOR), intent=an_intent(Act.CREATE))
+    assert told(after_failure(creating, refusal, new_owner())) == ["meeting.failed"], "a create's"
+    unwanted = replace(handed_over(cancelled=True), intent=an_intent(Act.CANCEL))
+    assert told(after_failure(unwanted, refusal, new_owner())) == ["meeting.failed"], "an end"
+    back = replace(a_booked(), intent=an_intent(Act.CANCEL))
+    assert told(after_failure(back, refusal, facts())) == ["meeting.failed"], "the owner's own"
 
 
 def test_giving_up_on_an_old_owner_asks_no_lead_time_either() -> None:
@@ -1619,6 +1638,8 @@ def test_a_created_event_is_told_with_all_the_lms_needs() -> None:
         "timeZone": "Europe/London",
     }
     assert record.generation == 1
+    assert record.booking is not None
+    assert record.booking.event_id == "event-of-teams"
     assert record.intent is None
     assert record.join_urls == (JoinUrl(JOIN_URL, USERS[TUTOR.key]),)
     assert lines(record) == ["scheduled"]
@@ -1733,6 +1754,30 @@ def test_an_update_of_the_title_touches_nothing_else() -> None:
     assert told(done) == []
 
 
+def test_what_exchange_wrote_in_its_own_way_stays_nobodys_change_through_an_update() -> None:
+    booking = a_booking(teams_slot=a_slot(NINE.start, 61), teams_attendees=())
+    record = saved(a_booked(booking=booking), name="Renamed")
+    assert record.booking is not None
+    intent = an_intent(Act.UPDATE, replace(a_booking(record.saved)))
+    shown = a_seen(record.booking, subject="Renamed ")
+    record = replace(record, intent=intent)
+    done = after_update(record, shown, facts(), agenda_kept=True, named=Changes(subject=True))
+    assert told(done) == []
+    assert plan(done, facts(shown)) == Step(done)
+
+
+def test_a_link_and_a_move_that_show_together_are_both_told() -> None:
+    done = renamed(a_booked(), join_url=OTHER_URL, slot=TEN)
+    assert told(done) == ["meeting.scheduled", "meeting.rescheduled"]
+
+
+def test_a_link_that_comes_back_is_kept_once() -> None:
+    record = a_booked()
+    for link in (OTHER_URL, JOIN_URL):
+        record = plan(record, facts(seen(record, join_url=link))).record
+    assert [one.url for one in record.join_urls] == [JOIN_URL, OTHER_URL]
+
+
 def test_an_answer_without_a_link_leaves_the_link() -> None:
     done = renamed(a_booked(), join_url="")
     assert done.booking is not None
@@ -1786,13 +1831,34 @@ def test_a_note_without_its_intent_changes_nothing() -> None:
     assert after_failure(record, Broken("graph", "timeout"), facts()) == record
 
 
-def test_an_event_wanted_again_while_it_was_cancelled_is_made_anew() -> None:
-    record = saved(a_booked(), cancelled=True)
-    record = replace(record, intent=an_intent(Act.CANCEL))
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param({}, id="as agreed"),
+        pytest.param({"join_url": ""}, id="its link was still awaited"),
+        pytest.param({"online": False}, id="its meeting had been taken out"),
+    ],
+)
+def test_an_event_wanted_again_while_it_was_cancelled_is_made_anew(shown: dict[str, Any]) -> None:
+    record = saved(a_booked(booking=a_booking(**shown)), cancelled=True)
+    assert record.booking is not None
+    record = replace(record, intent=an_intent(Act.CANCEL, record.booking))
     record = saved(record, cancelled=False)
     done = after_cancel(record, facts())
     assert told(done) == []
+    assert lines(done)[-1] == "cancelled"
     assert plan(done, facts()).act is Act.CREATE
+
+
+def test_what_was_wrong_with_a_cancelled_event_is_forgotten_with_it() -> None:
+    problem = a_problem("not_permitted", final=True)
+    record = saved(a_booked(problem=problem, told_problem="not_permitted"), cancelled=True)
+    done = after_cancel(replace(record, intent=an_intent(Act.CANCEL)), facts())
+    assert done.problem is None
+    again = saved(done, cancelled=False)
+    claimed = replace(again, intent=an_intent(Act.CREATE))
+    failed = after_failure(claimed, NotAllowed("graph", "403"), facts())
+    assert told(failed) == ["meeting.failed"], "the same cause, of another event"
 
 
 # -- failures ------------------------------------------------------------------------------
@@ -1841,6 +1907,7 @@ def test_why_and_whether_a_person_must_act(error: RemoteError, expected: tuple[s
     assert reason_of(error) == expected
 
 
+@pytest.mark.parametrize("now", [NOW, NINE.start - HOUR], ids=["days ahead", "an hour ahead"])
 @pytest.mark.parametrize("act", [Act.CREATE, Act.UPDATE, Act.CANCEL])
 @pytest.mark.parametrize(
     ("error", "kept"),
@@ -1852,14 +1919,14 @@ def test_why_and_whether_a_person_must_act(error: RemoteError, expected: tuple[s
     ],
 )
 def test_a_write_that_may_have_arrived_is_kept_to_be_replayed(
-    act: Act, error: RemoteError, kept: bool
+    act: Act, error: RemoteError, kept: bool, now: datetime
 ) -> None:
     record = a_booked(intent=an_intent(act))
-    done = after_failure(record, error, facts())
+    done = after_failure(record, error, facts(now=now))
     if kept:
         assert done.intent is not None
         assert done.intent.request == {}, "the very same request"
-        assert plan(done, facts()).act in (Act.REPLAY, Act.READ), "at once, by anybody"
+        assert plan(done, facts(now=now)).act in (Act.REPLAY, Act.READ), "at once, by anybody"
     else:
         assert done.intent is None
 
@@ -1910,6 +1977,45 @@ def test_a_cause_met_again_and_again_is_one_line_of_history_since_its_first_time
     assert lines(record) == ["delayed"]
     assert record.problem is not None
     assert record.problem.since == NOW
+
+
+def test_a_cause_that_turns_out_to_need_a_person_keeps_its_time_and_its_line() -> None:
+    record = fail(a_record(), "throttled", facts(), final=False)
+    later = fail(record, "throttled", facts(now=NOW + DAY), final=True)
+    assert later.problem is not None
+    assert (later.problem.since, later.problem.final) == (NOW, True)
+    assert lines(later) == ["delayed"]
+    other = fail(later, "teams_unavailable", facts(now=NOW + DAY), final=False)
+    assert other.problem is not None
+    assert (other.problem.since, other.problem.final) == (NOW + DAY, False)
+    assert lines(fail(other, "not_permitted", facts(), final=True)) == [
+        "delayed",
+        "delayed",
+        "failed",
+    ]
+
+
+def test_a_tenant_that_is_not_live_is_told_of_its_failures_once_it_is() -> None:
+    preview = facts(tenant=a_tenant(mode=Mode.PREVIEW))
+    record = fail(a_record(), "not_permitted", preview, final=True)
+    assert told(record) == []
+    assert told(fail(record, "not_permitted", facts(), final=True)) == ["meeting.failed"]
+
+
+def test_what_the_brake_holds_back_says_so() -> None:
+    record = braked(a_booked(), NOW)
+    assert state_of(record, a_tenant(), NOW) == (State.SCHEDULED, "braked")
+    assert braked(record, NOW + HOUR) == record
+    assert plan(record, facts(seen(record))).record.problem is None, "it was there after all"
+
+
+def test_a_failure_of_what_was_given_up_in_between_is_told_anew() -> None:
+    no_teams = facts(organizer=an_organizer(providers=""))
+    record = plan(a_record(), no_teams).record
+    assert told(record) == ["meeting.failed"]
+    record = plan(saved(quiet(record), online=False), no_teams).record
+    record = plan(saved(record, online=True), no_teams).record
+    assert told(record) == ["meeting.failed"]
 
 
 def test_success_after_a_failure_is_told() -> None:
