@@ -64,10 +64,12 @@ def broken_now(world: TortureWorld, tenant: str = TENANT) -> list[str]:
 
 def _doubled(world: TortureWorld, tenant: str) -> Iterator[str]:
     for key, events in ours(world, tenant).items():
-        marks = Counter(marker_of(event) for event in events if event not in world.planted)
-        for mark, count in marks.items():
-            if count > 1:
-                yield f"{count} events were made as {mark}"
+        seen: dict[str, Event] = {}
+        for event in sorted(set(events) - world.planted, key=lambda e: e.created):
+            first = seen.setdefault(marker_of(event), event)
+            if first is not event and (is_live(first) or event.created < first.modified):
+                yield f"two events were made as {marker_of(event)}"
+            seen[marker_of(event)] = event
         live = [e for e in events if is_live(e) and e not in world.planted]
         remaining = [e for e in live if e in world.may_remain]
         if len(live) - len(remaining) > 1:

@@ -530,6 +530,11 @@ def test_our_events_are_found_by_the_marker_and_by_nothing_of_the_tutors_own() -
     )
 
 
+def test_a_calendar_may_be_listed_whole() -> None:
+    _, query = split(protocol.our_events(USERS[TUTOR.key], "blue/", None, ordered=False))
+    assert query["$filter"][0].endswith("startswith(ep/value,'blue/'))")
+
+
 @pytest.mark.parametrize(
     ("ordered", "more"),
     [
@@ -753,6 +758,14 @@ def test_an_instant_is_read_in_its_zone(when: tuple[str, str], instant: str) -> 
     assert seen.slot.start == at(instant)
 
 
+def test_an_instant_without_a_zone_is_utc_as_graph_answers_unless_asked() -> None:
+    for zone in (None, "absent"):
+        start = {"dateTime": "2026-04-30T08:00:00.0000000", "timeZone": zone}
+        if zone == "absent":
+            del start["timeZone"]
+        assert view(start=start).slot.start == NINE.start
+
+
 def test_a_cancelled_event_is_gone() -> None:
     assert view(isCancelled=True) == Gone()
 
@@ -810,7 +823,44 @@ def test_a_marker_is_found_among_other_properties() -> None:
     assert protocol.marker_of({"singleValueExtendedProperties": [other, mine]}) == mine["value"]
     assert protocol.marker_of({"singleValueExtendedProperties": [other]}) == ""
     assert protocol.marker_of({"singleValueExtendedProperties": None}) == ""
+    empty = {"id": protocol.MARKER_ID, "value": None}
+    assert protocol.marker_of({"singleValueExtendedProperties": [empty]}) == ""
     assert protocol.marker_of({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "copy"),
+    [
+        pytest.param({"isOrganizer": False}, True, id="an attendee's"),
+        pytest.param({"isOrganizer": True}, False, id="the organizer's"),
+        pytest.param({"isOrganizer": None}, False, id="null"),
+        pytest.param({}, False, id="not told"),
+    ],
+)
+def test_a_copy_in_an_attendees_calendar_is_told_apart(event: Any, copy: bool) -> None:
+    assert protocol.is_a_copy(event) is copy
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        pytest.param({}, ("", "", "none", "required"), id="nothing"),
+        pytest.param(
+            {"emailAddress": None, "status": None, "type": None},
+            ("", "", "none", "required"),
+            id="nulls",
+        ),
+        pytest.param(
+            {"emailAddress": {"address": None, "name": None}, "status": {"response": None}},
+            ("", "", "none", "required"),
+            id="nulls within",
+        ),
+        pytest.param({"type": "optional"}, ("", "", "none", "optional"), id="an optional one"),
+    ],
+)
+def test_an_attendee_may_lack_anything(one: Any, expected: tuple[str, str, str, str]) -> None:
+    (guest,) = view(attendees=[one]).guests
+    assert (guest.address, guest.name, guest.response, guest.kind) == expected
 
 
 # -- people --------------------------------------------------------------------------------
@@ -856,6 +906,165 @@ def test_a_users_id_and_addresses(body: Any, expected: Any) -> None:
 )
 def test_the_providers_a_calendar_allows(body: Any, expected: str) -> None:
     assert protocol.providers_of(body) == expected
+
+
+# -- change notifications ------------------------------------------------------------------
+
+USER, SUBSCRIPTION = "11111111-0000-4000-8000-000000000001", "7f105c7d-2dc5-4530-97cd-4e7ae6534c07"
+
+
+def test_a_subscription_is_exactly_this() -> None:
+    request = protocol.create_subscription(
+        UserId(USER), "https://connector.example/api/graph/notifications", "proof", NOW
+    )
+    assert (request.method, request.path) == ("POST", "/subscriptions")
+    assert request.headers["Prefer"] == 'IdType="ImmutableId"', "else notifications name others"
+    assert request.body == {
+        "changeType": "updated,deleted",
+        "notificationUrl": "https://connector.example/api/graph/notifications",
+        "lifecycleNotificationUrl": "https://connector.example/api/graph/notifications",
+        "resource": f"/users/{USER}/events",
+        "expirationDateTime": "2026-04-25T08:00:00Z",
+        "clientState": "proof",
+    }
+
+
+def test_a_subscription_is_one_to_microsofts_metadata(schema: Schema) -> None:
+    new = protocol.create_subscription(UserId(USER), "https://x.example", "proof", NOW)
+    renewed = protocol.renew_subscription(SUBSCRIPTION, NOW)
+    for body in (new.body, renewed.body):
+        assert list(schema.faults(body, "graph.subscription")) == []
+
+
+def test_subscriptions_are_renewed_listed_and_ended() -> None:
+    renewed = protocol.renew_subscription(SUBSCRIPTION, NOW)
+    assert (renewed.method, renewed.path) == ("PATCH", f"/subscriptions/{SUBSCRIPTION}")
+    assert renewed.body == {"expirationDateTime": "2026-04-25T08:00:00Z"}
+    ended = protocol.delete_subscription("a/b")
+    assert (ended.method, ended.path) == ("DELETE", "/subscriptions/a%2Fb")
+    listed = protocol.list_subscriptions()
+    assert (listed.method, listed.path) == ("GET", "/subscriptions")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, (USER, "https://x.example", "2026-05-01 08:00"), id="as it was made"),
+        pytest.param(
+            {"resource": f"Users/{USER}/Events"},
+            (USER, "https://x.example", "2026-05-01 08:00"),
+            id="in other case, without the slash",
+        ),
+        pytest.param(
+            {"resource": "/users/a%2Fb/events"},
+            ("a/b", "https://x.example", "2026-05-01 08:00"),
+            id="a user's name in escapes",
+        ),
+        pytest.param(
+            {"resource": "/communications/callRecords"},
+            ("", "https://x.example", "2026-05-01 08:00"),
+            id="of another kind",
+        ),
+        pytest.param({"resource": None}, ("", "https://x.example", "2026-05-01 08:00"), id="none"),
+        pytest.param({"notificationUrl": None}, (USER, "", "2026-05-01 08:00"), id="no address"),
+        pytest.param(
+            {"expirationDateTime": "2026-05-01T08:00:00.1234567Z"},
+            (USER, "https://x.example", "2026-05-01 08:00"),
+            id="seven decimals",
+        ),
+        pytest.param(
+            {"expirationDateTime": "2026-05-01T09:00:00+01:00"},
+            (USER, "https://x.example", "2026-05-01 08:00"),
+            id="an offset",
+        ),
+        pytest.param(
+            {"expirationDateTime": "2026-05-01T08:00:00"},
+            (USER, "https://x.example", "2026-05-01 08:00"),
+            id="no offset",
+        ),
+    ],
+)
+def test_a_subscription_as_graph_tells_it(
+    changes: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    body = {
+        "id": SUBSCRIPTION,
+        "resource": f"/users/{USER}/events",
+        "notificationUrl": "https://x.example",
+        "expirationDateTime": "2026-05-01T08:00:00Z",
+        **changes,
+    }
+    found = protocol.subscribed_of(body)
+    assert found.id == SUBSCRIPTION
+    assert (found.user, found.url, found.expires) == (*expected[:2], at(expected[2]))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"expirationDateTime": "2026-05-01T08:00:00Z"}, id="no id"),
+        pytest.param({"id": "x"}, id="no expiry"),
+        pytest.param({"id": "x", "expirationDateTime": "soon"}, id="no time"),
+        pytest.param(None, id="null"),
+        pytest.param([], id="a list"),
+    ],
+)
+def test_a_subscription_we_cannot_read_is_no_answer(body: Any) -> None:
+    with pytest.raises(Broken):
+        protocol.subscribed_of(body)
+
+
+def test_notifications_of_graph_are_read_one_by_one() -> None:
+    body = {
+        "value": [
+            {
+                "subscriptionId": SUBSCRIPTION,
+                "clientState": "proof",
+                "changeType": "updated",
+                "resource": f"Users/{USER}/Events/AAMk%2Fx",
+                "resourceData": {"@odata.type": "#Microsoft.Graph.Event", "id": "AAMk/x"},
+            },
+            {
+                "subscriptionId": SUBSCRIPTION,
+                "clientState": "proof",
+                "lifecycleEvent": "reauthorizationRequired",
+                "resource": f"Users/{USER}/Events",
+            },
+        ]
+    }
+    assert protocol.notices_of(body) == [
+        protocol.Notice("proof", SUBSCRIPTION, USER, "AAMk/x"),
+        protocol.Notice("proof", SUBSCRIPTION, USER, "", "reauthorizationRequired"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "user", "event"),
+    [
+        pytest.param({"resource": f"Users/{USER}/Events/AAMk%2Fx"}, USER, "AAMk/x", id="by path"),
+        pytest.param({"resource": f"Users/{USER}/Events"}, USER, "", id="no event"),
+        pytest.param({"resourceData": {"id": "AAMk/x"}}, "", "AAMk/x", id="no path"),
+        pytest.param({"resource": "Users/x/Messages/y"}, "", "", id="another resource"),
+        pytest.param({"resource": 7, "resourceData": [1]}, "", "", id="other types"),
+        pytest.param({"resource": None, "resourceData": {"id": 7}}, "", "", id="nulls"),
+        pytest.param({}, "", "", id="nothing"),
+        pytest.param("text", "", "", id="no object"),
+    ],
+)
+def test_a_notification_is_a_claim_that_may_lack_anything(item: Any, user: str, event: str) -> None:
+    assert protocol.notices_of({"value": [item]}) == [protocol.Notice("", "", user, event)]
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"value": None}, {"value": {}}])
+def test_what_is_no_list_of_notifications_is_none(body: Any) -> None:
+    assert protocol.notices_of(body) is None
+
+
+def test_whether_a_calendar_may_be_written_is_asked_without_writing() -> None:
+    request = protocol.probe_writing(USERS[TUTOR.key])
+    assert request.method == "PATCH"
+    assert request.body == {}
+    assert request.mailbox == USERS[TUTOR.key]
 
 
 # -- answers -------------------------------------------------------------------------------
@@ -975,6 +1184,7 @@ def test_a_message_is_short_and_without_addresses() -> None:
         pytest.param(Refused("graph", "BadRequest", "1026: …"), True, id="delegated"),
         pytest.param(Refused("graph", "BadRequest", "Something else"), False, id="another refusal"),
         pytest.param(NotAllowed("graph", "Forbidden", "3003: …"), False, id="not allowed"),
+        pytest.param(NotAllowed("graph", "Forbidden", "1026: …"), False, id="not allowed either"),
         pytest.param(Broken("graph", "http_500"), False, id="no answer"),
     ],
 )
