@@ -219,6 +219,31 @@ def test_of_two_who_read_the_same_one_wins_whichever_row_each_read(
     assert_together(store, tenant, winner)
 
 
+@pytest.mark.parametrize(
+    ("record", "rows_"),
+    [
+        pytest.param(
+            a_record(),
+            ["component|C-1042", "due|20260430T080000Z|C-1042", "month|2026-04|C-1042"],
+            id="due",
+        ),
+        pytest.param(
+            a_booked(attendance_done=True),
+            ["component|C-1042", "month|2026-04|C-1042"],
+            id="on no shelf",
+        ),
+        pytest.param(a_record(a_snapshot(slot=None)), ["component|C-1042"], id="not dated"),
+    ],
+)
+def test_a_component_has_these_rows_and_no_other(
+    store: Store, tenant: TenantId, record: Record, rows_: list[str]
+) -> None:
+    (stored,) = put(store, tenant, record)
+    assert everything(store, tenant) == rows_
+    written(store, tenant, Write(stored, replace(record, generation=7)))
+    assert everything(store, tenant) == rows_
+
+
 def test_a_copy_that_went_and_came_back_is_another_one(store: Store, tenant: TenantId) -> None:
     put(store, tenant, STANDS["ahead"])
     (copy,) = copies(store, tenant)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import trustme
@@ -25,7 +26,8 @@ class Peer(BaseHTTPRequestHandler):
     """Answers by path."""
 
     protocol_version = "HTTP/1.1"
-    met: list[tuple[str, str, dict[str, str], bytes]] = []  # noqa: RUF012 - what it met is shared
+    met: ClassVar[list[tuple[str, str, dict[str, str], bytes]]] = []
+    release: ClassVar[threading.Event] = threading.Event()
 
     def do(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -66,7 +68,7 @@ class Peer(BaseHTTPRequestHandler):
             case "/closed":
                 self.close_connection = True
             case "/slow":
-                self.server.release.wait(5)  # type: ignore[attr-defined]
+                self.release.wait(5)
                 self._say(200, b"")
             case _:
                 self._say(404, b"no such page")
@@ -85,18 +87,17 @@ class Peer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+    def log_request(self, code: object = "-", size: object = "-") -> None:
         """Quiet."""
 
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Peer)
-    server.release = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
-    server.release.set()  # type: ignore[attr-defined]
+    Peer.release.set()
     server.shutdown()
     server.server_close()
     thread.join()

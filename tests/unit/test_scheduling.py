@@ -945,15 +945,10 @@ def test_a_save_is_judged_by_the_one_before_it_even_when_that_comes_late(
     assert (len(then.fresh) > len(once.fresh)) is (before != after), "and is told when it matters"
 
 
-def test_what_comes_back_by_a_late_save_is_asked_for_now() -> None:
-    """Its start was wanted first by the save that was overtaken, as far as we can tell."""
-    now = NINE.start - timedelta(hours=2)
-    record = heard(a_booked(), ELEVEN, now=now)
-    first = saved_again(record, slot=ELEVEN)
-    second = replace(first, revision=first.revision + 1, slot=TEN)
-    then = late(save(record, second, now), first, now)
-    assert then.slot == TEN
-    assert then.asked_start == TEN.start
+def test_what_a_late_save_brings_back_is_asked_for_when_it_comes() -> None:
+    once, then = overtaken(heard(a_booked(), TEN), {"slot": TEN}, {"slot": NINE})
+    assert once.asked_start == TEN.start
+    assert (then.asked_start, then.asked_at) == (NINE.start, NOW)
 
 
 def test_a_late_save_from_before_the_tutors_act_answers_nothing() -> None:
@@ -1378,6 +1373,13 @@ def test_what_the_tutor_made_of_it_is_told_once_and_left_alone(
     mended = plan(quiet(step.record), facts(seen(record)))
     assert told(mended.record) == ["meeting.scheduled"]
     assert state_of(mended.record, a_tenant(), NOW) == (State.SCHEDULED, None)
+
+
+def test_the_times_of_a_series_are_nobodys_new_start() -> None:
+    record = a_booked()
+    step = plan(record, facts(seen(record, shape=Shape.OTHER, slot=TEN)))
+    assert step.record.slot == NINE
+    assert told(step.record) == ["meeting.failed"]
 
 
 # -- rule 15: after the start --------------------------------------------------------------
