@@ -24,7 +24,7 @@ from tests.simulators.graph.model import Event
 from tests.simulators.lms.outbox import Delivery
 from tests.torture.cuts import FAULTS
 from tests.torture.gate import Effect, Gate, Killed, Twist, Twister
-from tests.torture.promises import broken_at_rest, broken_now, is_live, record_of
+from tests.torture.promises import broken_at_rest, broken_now, is_live, ours, record_of
 from tests.torture.rest import come_to_rest
 from tests.torture.world import MANAGER, MENTOR, NOT_NOW, SECOND_TUTOR, TortureWorld
 
@@ -98,8 +98,18 @@ class Histories(RuleBasedStateMachine):
         switches=st.fixed_dictionaries({name: st.sampled_from(v) for name, v in SWITCHES.items()}),
         rows=st.sampled_from([None, None, 1, 2]),
         seen=st.booleans(),
+        booked=st.integers(0, len(COMPONENTS)),
+        hours=st.sampled_from([4, 54, 54, 118]),
     )
-    def begin(self, season: str, switches: dict[str, Any], rows: int | None, seen: bool) -> None:
+    def begin(
+        self,
+        season: str,
+        switches: dict[str, Any],
+        rows: int | None,
+        seen: bool,
+        booked: int,
+        hours: int,
+    ) -> None:
         figures["histories"] += 1
         self.world = world = TortureWorld(SEASONS[season])
         world.graph.set_switches(**switches)
@@ -109,6 +119,10 @@ class Histories(RuleBasedStateMachine):
         self.held: list[Delivery] = []
         self.weather: random.Random | None = None
         self.rate = 0.0
+        for n, component in enumerate(COMPONENTS[:booked]):
+            start = world.clock().replace(second=0) + timedelta(hours=hours + n)
+            end = start + timedelta(hours=1)
+            world.save(component, owner=OWNERS[n % 2], start=start, end=end)
 
     # -- who does it, and how it goes ------------------------------------------------------
 
@@ -339,7 +353,8 @@ class Histories(RuleBasedStateMachine):
     @rule(
         fields=st.sampled_from(
             [
-                {"mode": "preview"}, {"mode": "live"}, {"enabled": False}, {"enabled": True},
+                {"mode": "preview"}, {"mode": "live"}, {"mode": "live"},
+                {"enabled": False}, {"enabled": True}, {"enabled": True},
                 {"windowDays": 0}, {"windowDays": 10}, {"timeZone": "Europe/Paris"},
                 {"timeZone": "Europe/London"}, {"timeZone": "Asia/Kolkata"},
                 {"attendance": {"unidentifiedOther": "hold"}},
@@ -466,9 +481,8 @@ class Histories(RuleBasedStateMachine):
             world.parked |= any(event.parked for event in record.queue)
             if any(flag.value == "old_event_may_remain" for flag in record.flags):
                 known = record.booking.event_id if record.booking else ""
-                world.may_remain |= {
-                    e for e in world.events() if e.immutable_id != known and is_live(e)
-                }
+                made = ours(world).get(record.key, [])
+                world.may_remain |= {e for e in made if e.immutable_id != known and is_live(e)}
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):

@@ -187,14 +187,15 @@ def _unmet(world: TortureWorld, component: Component, tenant: str) -> Iterator[s
         yield f"a {record.intent.act} was never noted"
     if record.owes and next_event(record, world.clock()):
         yield f"events wait for the LMS: {[e.type for e in record.queue]}"
+    booking = record.booking
+    if booking and booking.slot.start <= world.clock():
+        return  # frozen: nothing moves any more
     live = [
         event
         for event in ours(world, tenant).get(record.key, [])
         if is_live(event) and event not in world.planted and event not in world.may_remain
+        if event.start > world.clock() or (booking and booking.event_id == event.immutable_id)
     ]
-    booking = record.booking
-    if booking and booking.slot.start <= world.clock():
-        return  # frozen: nothing moves any more
     if [event.immutable_id for event in live] != ([str(booking.event_id)] if booking else []):
         yield f"booked {booking and booking.event_id}, live {[e.immutable_id for e in live]}"
         return
