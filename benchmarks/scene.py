@@ -24,7 +24,7 @@ from shared import signing
 from shared.config import Settings
 from shared.model import Booking, EventId, Snapshot, Tenant, UserId
 from shared.persons import named_in, person_rows
-from shared.scheduling import save
+from shared.scheduling.saving import save
 from shared.store import Store, Write
 from shared.table import open_table
 from shared.window import day_start, local_date

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from schedule_timer.sweep import GRAPH_S
-from shared import scheduling
 from shared.calendars import marker_parts, marker_prefix
 from shared.errors import RemoteError, Stale
 from shared.graph import protocol
@@ -21,7 +20,8 @@ from shared.keys import ComponentKey
 from shared.model import Booking, By, JoinUrl, Organizer, Person, Tenant
 from shared.ports import Ports
 from shared.record import Record, with_line
-from shared.scheduling import Seen
+from shared.scheduling import content
+from shared.scheduling.views import Seen
 from shared.store import Stored, Write
 from shared.work import view_of
 
@@ -112,7 +112,7 @@ def _with_event(
     if organizer.id is None:
         raise AssertionError("an event of nobody")
     slot = record.slot if record.slot and record.slot.start > now else seen.slot
-    people = scheduling.addresses(scheduling.invited(saved, organizer.addresses))
+    people = content.addresses(content.invited(saved, organizer.addresses))
     shown = tuple(guest.address.casefold() for guest in seen.guests)
     booking = Booking(
         organizer=organizer.id,
@@ -126,7 +126,7 @@ def _with_event(
         teams_subject=seen.subject,
         attendees=tuple(one for one in people if one in shown),
         teams_attendees=tuple(one for one in people if one in shown),
-        agenda=scheduling.agenda_digest(saved),
+        agenda=content.agenda_digest(saved),
         zone=tenant.time_zone,
         online=seen.online,
         join_url=seen.join_url,

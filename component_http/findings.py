@@ -21,8 +21,7 @@ from shared.graph import protocol
 from shared.graph.client import Outcome
 from shared.http import Answer
 from shared.model import Booking, Person, UserId
-from shared.reasons import sentence
-from shared.scheduling import reason_of
+from shared.reasons import reason_of, sentence
 from shared.signing import TOLERANCE
 
 OK, WARNING, MISSING, UNKNOWN = "ok", "warning", "missing", "unknown"

@@ -24,7 +24,7 @@ from shared.persons import key_of, named_in, naming_rows, person_rows
 from shared.ports import Ports
 from shared.reconcile import Reconciler
 from shared.record import with_people
-from shared.scheduling import late, save
+from shared.scheduling.saving import late, save
 from shared.store import Stored, Write
 from shared.telemetry import inherited
 from shared.work import Work

@@ -26,7 +26,7 @@ from shared.graph.client import Graph, Outcome
 from shared.keys import ComponentKey, partition
 from shared.model import EventId, Tenant, UserId
 from shared.ports import Ports
-from shared.scheduling import Gone, Seen, Unknown
+from shared.scheduling.views import Gone, Seen, Unknown
 from shared.store import bucket
 from shared.work import view_of
 

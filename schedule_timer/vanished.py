@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared import brake, scheduling
+from shared import brake
 from shared.brake import Vanished
 from shared.errors import RemoteError
 from shared.graph import protocol
 from shared.graph.client import Graph
 from shared.model import Tenant
 from shared.ports import Ports
+from shared.reasons import reason_of
 from shared.reconcile import Reconciler
-from shared.scheduling import Unknown, reason_of
+from shared.scheduling import problems
+from shared.scheduling.views import Unknown
 from shared.store import bucket
 from shared.work import Work
 
@@ -69,7 +71,7 @@ def hold(reconciler: Reconciler, works: Sequence[Work]) -> None:
     """Write down that the brake holds these."""
     now = reconciler.ports.clock()
     for work in works:
-        work.record = scheduling.braked(work.record, now)
+        work.record = problems.braked(work.record, now)
     reconciler.settle([work for work in works if work.dirty])
 
 

@@ -10,7 +10,9 @@ from shared.attendance import whole_minutes
 from shared.model import Flag, Happening, Mode, State, Tenant
 from shared.reasons import sentence
 from shared.record import Record
-from shared.scheduling import blocked, changes, frozen
+from shared.scheduling.content import changes
+from shared.scheduling.planning import blocked
+from shared.scheduling.starts import frozen
 from shared.window import is_open, local_iso, opens_on
 
 

@@ -18,7 +18,8 @@ from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import Request
 from shared.model import EventId, TenantId, UserId
-from shared.scheduling import Seen, Unknown, reason_of
+from shared.reasons import reason_of
+from shared.scheduling.views import Seen, Unknown
 from shared.work import Work, view_of
 
 FILTERED, ORDERED, SINGLE = range(3)

@@ -23,7 +23,7 @@ from shared.graph.protocol import (
     user_of,
 )
 from shared.model import Organizer, Person, TenantId, UserId
-from shared.scheduling import reason_of
+from shared.reasons import reason_of
 from shared.store import Store
 
 FRESH = timedelta(days=1)

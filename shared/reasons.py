@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.errors import Broken, Changed, NotAllowed, NotFound, RemoteError, Throttled
+
 REASONS = {
     "preview": "The tenant is in preview: this is planned, and nothing is written.",
     "tenant_disabled": "The tenant is disabled: it is stored, and done when the tenant is enabled.",
@@ -58,3 +60,32 @@ def needs_a_person(code: str) -> bool:
 
 def sentence(code: str) -> str:
     return REASONS.get(code, "See the component's history.")
+
+
+def reason_of(error: RemoteError) -> tuple[str, bool]:
+    """A reason's code for an error, and whether a person must act on it."""
+    if error.system == "entra":
+        codes = {
+            "AADSTS700016": "not_consented", "AADSTS7000229": "not_consented",
+            "AADSTS65001": "not_consented", "AADSTS500011": "wrong_cloud",
+            "AADSTS900382": "wrong_cloud", "AADSTS900432": "wrong_cloud",
+            "AADSTS90038": "wrong_cloud",
+            "AADSTS7000215": "credential_rejected", "AADSTS700027": "credential_rejected",
+            "AADSTS700213": "credential_rejected", "AADSTS7000222": "credential_expired",
+            "AADSTS90002": "entra_tenant_not_found", "AADSTS53003": "sign_in_blocked",
+        }  # fmt: skip
+        code = codes.get(error.code, "")
+        if code:
+            return code, True
+        return ("credential_rejected", True) if isinstance(error, NotAllowed) else (
+            "entra_unavailable", False,
+        )  # fmt: skip
+    if isinstance(error, Throttled):
+        return "throttled", False
+    if isinstance(error, NotAllowed):
+        return "not_permitted", True
+    if isinstance(error, NotFound):
+        return "owner_without_teams" if "Mailbox" in error.code else "owner_not_found", True
+    if isinstance(error, Broken | Changed):  # Graph answers 412 now and then for no reason at all
+        return "teams_unavailable", False
+    return "teams_refused", True

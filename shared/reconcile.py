@@ -1,6 +1,6 @@
 """Making LMS and Teams agree for some components of one tenant: gather, decide, do, note.
 
-``settle`` goes round until ``shared.scheduling.plan`` has no step left for any of them. Each round
+``settle`` goes round until ``planning.plan`` has no step left for any of them. Each round
 does the same kind of step for all at once: one table transaction for many rows, one batch for many
 requests. A Graph write is stored and claimed before it is sent and noted after it was answered; a
 note that loses its race is made on the newer row, because what has happened has happened.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared import hints, scheduling, subscriptions
+from shared import hints, subscriptions
 from shared.errors import Broken, Changed, NotFound, Refused, RemoteError, Stale
 from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
@@ -23,7 +23,9 @@ from shared.hints import Hint
 from shared.model import Booking, EventId, Intent, Organizer, Tenant
 from shared.ports import Ports
 from shared.record import Record
-from shared.scheduling import Act, Facts, Gone, Note, Seen, View
+from shared.scheduling import content, noting, planning, starts
+from shared.scheduling.step import Act, Facts, Note
+from shared.scheduling.views import Gone, Seen, View
 from shared.store import Stored, Write
 from shared.work import Work, view_of
 
@@ -75,7 +77,7 @@ class Reconciler:
         acts: dict[Act, list[Work]] = {}
         quiet: list[Work] = []
         for work in works:
-            step = scheduling.plan(work.record, self._facts(work, now))
+            step = planning.plan(work.record, self._facts(work, now))
             work.record, work.vanished = step.record, step.vanished
             if step.act:
                 acts.setdefault(step.act, []).append(work)
@@ -203,9 +205,9 @@ class Reconciler:
             teams_slot=record.slot,
             subject=record.saved.name,
             teams_subject=record.saved.name,
-            attendees=scheduling.addresses(scheduling.invited(record.saved, known)),
-            teams_attendees=scheduling.addresses(scheduling.invited(record.saved, known)),
-            agenda=scheduling.agenda_digest(record.saved),
+            attendees=content.addresses(content.invited(record.saved, known)),
+            teams_attendees=content.addresses(content.invited(record.saved, known)),
+            agenda=content.agenda_digest(record.saved),
             zone=self.tenant.time_zone,
             online=True,
             join_url="",
@@ -213,19 +215,19 @@ class Reconciler:
         )
 
     def _update(self, work: Work) -> tuple[Booking, Request]:
-        record = scheduling.as_carried(work.record, self.ports.clock())
+        record = starts.as_carried(work.record, self.ports.clock())
         booking, seen = _booked(record), work.view
         if not isinstance(seen, Seen) or record.slot is None:
             raise AssertionError("an update without a fresh read")
-        named = scheduling.changes(record, self.tenant.time_zone, seen)
-        people = scheduling.invited(record.saved, booking.organizer_addresses)
+        named = content.changes(record, self.tenant.time_zone, seen)
+        people = content.invited(record.saved, booking.organizer_addresses)
         booking = replace(
             booking,
             slot=record.slot,
             zone=self.tenant.time_zone,
             subject=record.saved.name,
-            attendees=scheduling.addresses(people),
-            agenda=scheduling.agenda_digest(record.saved),
+            attendees=content.addresses(people),
+            agenda=content.agenda_digest(record.saved),
         )
         wanted = replace(booking, attendees=_booked(record).attendees)
         request, _ = protocol.update_event(record.saved, wanted, named, seen)
@@ -308,7 +310,7 @@ class Reconciler:
             findable = facts.now + FINDABLE_AFTER
             again = hints.repeated_create(self.tenant.id, user, mark, findable)
             hints.leave(self.ports, [again])
-        return lambda record: scheduling.after_create(record, view, facts, replayed=replayed)
+        return lambda record: noting.after_create(record, view, facts, replayed=replayed)
 
     def _note_duplicate(self, work: Work, intent: Intent, facts: Facts) -> Note:
         """The event was made before, by a request whose answer we never saw: the marker finds it.
@@ -322,7 +324,7 @@ class Reconciler:
         views = [view_of(event) for event in found]
         seen = next((view for view in views if isinstance(view, Seen)), None)
         if seen:
-            return lambda record: scheduling.after_find(record, seen, facts)
+            return lambda record: noting.after_find(record, seen, facts)
         if not views and facts.now - intent.booking.made_at < FINDABLE_AFTER:
             return self._failed(work, Broken("graph", "not_found_yet"), facts)
         return lambda record: replace(record, intent=None, generation=intent.booking.generation)
@@ -348,13 +350,13 @@ class Reconciler:
         if isinstance(outcome, NotFound) and outcome.code == "ErrorItemNotFound":
             return lambda record: replace(record, intent=None)
         if isinstance(outcome, RemoteError):
-            return lambda record: scheduling.after_failure(record, outcome, facts)
+            return lambda record: noting.after_failure(record, outcome, facts)
         shown = view_of(outcome) if outcome is not None else seen
         if not isinstance(shown, Seen):
             return lambda record: replace(record, intent=None)
         body = intent.request["body"]
         kept, named = "body" not in body, protocol.named_in(body)
-        return lambda record: scheduling.after_update(
+        return lambda record: noting.after_update(
             record, shown, facts, agenda_kept=kept, named=named
         )
 
@@ -363,15 +365,15 @@ class Reconciler:
             # Some events cannot be cancelled, only deleted, which tells the attendees as well.
             outcome = self.graph.run([protocol.delete_event(intent.booking)], self._left())[0]
         if isinstance(outcome, RemoteError) and not isinstance(outcome, NotFound):
-            return lambda record: scheduling.after_failure(record, outcome, facts)
-        return lambda record: scheduling.after_cancel(record, facts)
+            return lambda record: noting.after_failure(record, outcome, facts)
+        return lambda record: noting.after_cancel(record, facts)
 
     def _failed(
         self, work: Work, error: RemoteError, facts: Facts, *, may_stand: bool = False
     ) -> Note:
         if isinstance(error, NotFound):
             self.ports.directory.forget(self.tenant.id, [work.record.saved.owner.key])
-        return lambda record: scheduling.after_failure(record, error, facts, may_stand=may_stand)
+        return lambda record: noting.after_failure(record, error, facts, may_stand=may_stand)
 
     def _note(self, noted: list[tuple[Work, Note]]) -> None:
         """Store facts; after a lost race, on the newer row."""

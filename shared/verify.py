@@ -54,7 +54,8 @@ from shared.persons import (
 )
 from shared.ports import Ports
 from shared.record import Record, with_line, with_people
-from shared.scheduling import Facts, tell
+from shared.scheduling.step import Facts
+from shared.scheduling.telling import tell
 from shared.store import Stored, Write
 from shared.table import Insert, Op, Put, Row
 from shared.verification import Decided, Decision, Step, Tell, decide, is_due, next_step

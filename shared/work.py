@@ -11,7 +11,7 @@ from shared.graph.client import Outcome
 from shared.keys import ComponentKey
 from shared.model import Booking
 from shared.record import Record
-from shared.scheduling import View
+from shared.scheduling.views import View
 from shared.store import Stored
 from shared.table import Op
 

@@ -33,7 +33,9 @@ from shared.model import (
 )
 from shared.reasons import sentence
 from shared.record import Record
-from shared.scheduling import Act, Facts, Guest, Seen, View, addresses, agenda_digest, invited
+from shared.scheduling.content import addresses, agenda_digest, invited
+from shared.scheduling.step import Act, Facts
+from shared.scheduling.views import Guest, Seen, View
 
 
 def at(text: str) -> datetime:

@@ -30,7 +30,9 @@ from shared.errors import (
 )
 from shared.http import Answer, retry_after_s
 from shared.model import Booking, EventId, Person, Slot, Snapshot, UserId, fold
-from shared.scheduling import Changes, Gone, Guest, Seen, Shape, Unknown, View, invited, reason_of
+from shared.reasons import reason_of
+from shared.scheduling.content import Changes, invited
+from shared.scheduling.views import Gone, Guest, Seen, Shape, Unknown, View
 from shared.window import is_ambiguous, zone
 
 MARKER_ID = "String {6f2b9d1c-2f0e-4b6a-9a57-0d8a4c1e7b35} Name TeamsConnectorComponent"

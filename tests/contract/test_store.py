@@ -29,7 +29,7 @@ from shared.model import (
 )
 from shared.persons import naming_rows, person_rows
 from shared.record import Record, Shelf, latest_start, shelf, with_flag, with_line
-from shared.scheduling import Act
+from shared.scheduling.step import Act
 from shared.store import Place, Store, Stored, Write, bucket
 from shared.table import (
     GROUP_BYTES,

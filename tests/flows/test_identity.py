@@ -29,8 +29,7 @@ from shared.graph.client import Graph, MailboxLimits
 from shared.graph.protocol import read_user
 from shared.graph.tokens import Tokens
 from shared.http import sender
-from shared.reasons import REASONS
-from shared.scheduling import reason_of
+from shared.reasons import REASONS, reason_of
 from shared.table import Insert, Replace, Row, open_table
 from tests.flows.world import settings
 from tests.local.azurite import Azurite

@@ -22,7 +22,8 @@ from shared.model import (
 )
 from shared.reasons import REASONS, sentence
 from shared.record import Record
-from shared.scheduling import Act, save
+from shared.scheduling.saving import save
+from shared.scheduling.step import Act
 from shared.verification import Standing
 from tests.build import (
     JOIN_URL,

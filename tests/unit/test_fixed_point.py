@@ -24,30 +24,13 @@ from shared import agenda
 from shared.graph import protocol
 from shared.model import Booking, EventId, Flag, Intent, Slot, Snapshot, fold
 from shared.record import Record
-from shared.scheduling import (
-    Act,
-    Facts,
-    Gone,
-    Guest,
-    Seen,
-    Shape,
-    Step,
-    Unknown,
-    View,
-    addresses,
-    after_cancel,
-    after_create,
-    after_find,
-    after_update,
-    agenda_digest,
-    as_carried,
-    changes,
-    frozen,
-    invited,
-    late,
-    plan,
-    save,
-)
+from shared.scheduling.content import addresses, agenda_digest, changes, invited
+from shared.scheduling.noting import after_cancel, after_create, after_find, after_update
+from shared.scheduling.planning import plan
+from shared.scheduling.saving import late, save
+from shared.scheduling.starts import as_carried, frozen
+from shared.scheduling.step import Act, Facts, Step
+from shared.scheduling.views import Gone, Guest, Seen, Shape, Unknown, View
 from tests.build import (
     ELEVEN,
     JOIN_URL,

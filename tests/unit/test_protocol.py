@@ -34,7 +34,8 @@ from shared.graph import protocol
 from shared.graph.protocol import Request, decipher
 from shared.http import Answer
 from shared.model import EventId, Intent, Kind, Slot, UserId
-from shared.scheduling import Changes, Gone, Seen, Shape, Unknown
+from shared.scheduling.content import Changes
+from shared.scheduling.views import Gone, Seen, Shape, Unknown
 from tests.build import (
     JOIN_URL,
     MANAGER,

@@ -10,7 +10,9 @@ import pytest
 from shared.keys import stamp
 from shared.model import By, Flag, Slot
 from shared.record import Record, Shelf, shelf, with_flag, with_line
-from shared.scheduling import Act, plan, save
+from shared.scheduling.planning import plan
+from shared.scheduling.saving import save
+from shared.scheduling.step import Act
 from tests.build import (
     ELEVEN,
     NINE,

@@ -35,34 +35,22 @@ from shared.model import (
     Told,
     UserId,
 )
-from shared.reasons import sentence
+from shared.reasons import reason_of, sentence
 from shared.record import Record
-from shared.scheduling import (
-    Act,
-    Changes,
-    Facts,
-    Gone,
-    Seen,
-    Shape,
-    Step,
-    Unknown,
-    addresses,
+from shared.scheduling.content import Changes, addresses, changes, invited
+from shared.scheduling.noting import (
     after_cancel,
     after_create,
     after_failure,
     after_find,
     after_update,
-    braked,
-    changes,
-    event_id,
-    fail,
-    invited,
-    late,
-    plan,
-    reason_of,
-    save,
-    tell,
 )
+from shared.scheduling.planning import plan
+from shared.scheduling.problems import braked, fail
+from shared.scheduling.saving import late, save
+from shared.scheduling.step import Act, Facts, Step
+from shared.scheduling.telling import event_id, tell
+from shared.scheduling.views import Gone, Seen, Shape, Unknown
 from tests.build import (
     ELEVEN,
     JOIN_URL,
