@@ -45,10 +45,10 @@ class Answer:
     body: bytes = b""
 
     def json(self) -> Any:
-        """The body as JSON, None when it is none."""
+        """The body as JSON, None when it is none or nested deeper than Python follows."""
         try:
             return json.loads(self.body) if self.body else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -324,6 +324,8 @@ def test_a_certificate_is_verified_for_the_name_although_the_address_is_given(
         pytest.param(b"<html>", None, id="not JSON"),
         pytest.param(b"\xff\xfe\xfa", None, id="not text"),
         pytest.param(b"null", None, id="null"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, None, id="nested deeper than we follow"),
+        pytest.param(b'{"a": ' + b"9" * 1_000_000 + b"}", None, id="a million digits"),
     ],
 )
 def test_a_body_that_is_no_json_is_none(body: bytes, value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 from standardwebhooks import Webhook
 
 from shared import signing
@@ -21,6 +23,8 @@ COLLEGE = TenantId("northern-college")
 MASTER, OLD_MASTER = "a master key of some length", "the master key before it"
 BODY = '{"type":"component.saved","data":{"name":"Zoë"}}'.encode()
 SECRET = signing.derive(MASTER, COLLEGE, Direction.INBOUND, 1)
+OTHER = "v1," + "A" * 43 + "="
+"""A signature by nobody."""
 
 
 def signed(at: datetime = NOW, **headers: str) -> dict[str, str]:
@@ -247,6 +251,31 @@ def test_a_hostile_header_is_a_bad_signature(headers: dict[str, str]) -> None:
 
 def test_two_values_of_one_header_are_a_bad_signature() -> None:
     assert why(signed() | {"Webhook-Id": "msg_2"}) == "header_unreadable"
+
+
+def test_every_signature_is_compared_with_every_secrets_in_constant_time(
+    mocker: MockerFixture,
+) -> None:
+    """Whichever matches, and however early: the time taken tells nothing."""
+    secrets = [signing.derive(MASTER, COLLEGE, Direction.INBOUND, n) for n in (3, 2, 1)]
+    good = signed()["webhook-signature"]
+    spy = mocker.spy(hmac, "compare_digest")
+    for offered in (f"{good} {OTHER} {OTHER}", f"{OTHER} {OTHER} {good}"):
+        spy.reset_mock()
+        signing.verify(secrets, signed(webhook_signature=offered), BODY, NOW)
+        assert spy.call_count == 9
+
+
+def test_a_header_full_of_signatures_costs_one_digest_of_the_body_a_secret(
+    mocker: MockerFixture,
+) -> None:
+    """Else a stranger's 32 KiB of header has us read a 4 MiB body a thousand times."""
+    secrets = [signing.derive(MASTER, COLLEGE, Direction.INBOUND, n) for n in (2, 1)]
+    crowd = signed(webhook_signature=" ".join([OTHER] * 700))
+    spy = mocker.spy(hmac, "digest")
+    with pytest.raises(BadSignature):
+        signing.verify(secrets, crowd, BODY, NOW)
+    assert spy.call_count == 2
 
 
 @given(
