@@ -19,7 +19,7 @@ from shared.store import Store
 from tests.flows.world import TENANT
 from tests.simulators.graph.model import Event
 from tests.simulators.lms.model import Component
-from tests.torture.world import TortureWorld
+from tests.torture.watched import Watched
 
 FINAL_REFUSALS = ("refused", "given_up")
 
@@ -28,7 +28,7 @@ def marker_of(event: Event) -> str:
     return next((v for k, v in event.properties.items() if "Connector" in k.name), "")
 
 
-def ours(world: TortureWorld, tenant: str = TENANT) -> dict[str, list[Event]]:
+def ours(world: Watched, tenant: str = TENANT) -> dict[str, list[Event]]:
     """Every event ever made for each component key, by marker."""
     found: dict[str, list[Event]] = defaultdict(list)
     prefix = f"{world.ports.deployment}/{tenant}/"
@@ -43,7 +43,7 @@ def is_live(event: Event) -> bool:
     return event.state == "live" and not event.is_cancelled
 
 
-def record_of(world: TortureWorld, component: str, tenant: str = TENANT) -> Record | None:
+def record_of(world: Watched, component: str, tenant: str = TENANT) -> Record | None:
     held = Store(world.memory).get(TenantId(tenant), component_key(component))  # type: ignore[arg-type]
     return held.record if held else None
 
@@ -51,7 +51,7 @@ def record_of(world: TortureWorld, component: str, tenant: str = TENANT) -> Reco
 # -- at any moment ------------------------------------------------------------------------
 
 
-def broken_now(world: TortureWorld, tenant: str = TENANT) -> list[str]:
+def broken_now(world: Watched, tenant: str = TENANT) -> list[str]:
     """What must never be, not even between two steps."""
     return [
         *_doubled(world, tenant),
@@ -62,7 +62,7 @@ def broken_now(world: TortureWorld, tenant: str = TENANT) -> list[str]:
     ]
 
 
-def _doubled(world: TortureWorld, tenant: str) -> Iterator[str]:
+def _doubled(world: Watched, tenant: str) -> Iterator[str]:
     for key, events in ours(world, tenant).items():
         seen: dict[str, Event] = {}
         for event in sorted(set(events) - world.planted, key=lambda e: e.created):
@@ -76,7 +76,7 @@ def _doubled(world: TortureWorld, tenant: str) -> Iterator[str]:
             yield f"{key} has {len(live)} live events: {[marker_of(e) for e in live]}"
 
 
-def _invited_twice(world: TortureWorld) -> Iterator[str]:
+def _invited_twice(world: Watched) -> Iterator[str]:
     for event in world.graph.events.values():
         standing: Counter[str] = Counter()
         for mail in event.mails:
@@ -88,7 +88,7 @@ def _invited_twice(world: TortureWorld) -> Iterator[str]:
                 yield f"{mail.to} was invited twice to {event.key} ({marker_of(event)})"
 
 
-def _out_of_order(world: TortureWorld, tenant: str) -> Iterator[str]:
+def _out_of_order(world: Watched, tenant: str) -> Iterator[str]:
     heard: dict[str, list[int]] = defaultdict(list)
     bodies: dict[str, str] = {}
     for one in world.lms.received:
@@ -104,7 +104,7 @@ def _out_of_order(world: TortureWorld, tenant: str) -> Iterator[str]:
             yield f"{component} heard {sequences}"
 
 
-def _hours(world: TortureWorld, tenant: str) -> Iterator[str]:
+def _hours(world: Watched, tenant: str) -> Iterator[str]:
     for component in world.lms.tenants[tenant].components.values():
         if len(component.notes) > 1:
             yield f"{component.id} has {len(component.notes)} notes"
@@ -114,7 +114,7 @@ def _hours(world: TortureWorld, tenant: str) -> Iterator[str]:
                 yield f"{component.id}: {note.minutes} minutes posted of {most}"
 
 
-def _time_in_reports(world: TortureWorld, component: str, tenant: str) -> timedelta:
+def _time_in_reports(world: Watched, component: str, tenant: str) -> timedelta:
     """All that any report of the component's meetings spans."""
     total = timedelta()
     for event in ours(world, tenant).get(component_key(component), []):  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def _time_in_reports(world: TortureWorld, component: str, tenant: str) -> timede
     return total
 
 
-def _shelved(world: TortureWorld, tenant: str) -> Iterator[str]:
+def _shelved(world: Watched, tenant: str) -> Iterator[str]:
     """Record and shelf copy are the same, and there is one copy at most."""
     where = partition(TenantId(tenant))
     rows = {key: row for (place, key), row in world.memory._rows.items() if place == where}
@@ -148,7 +148,7 @@ def _shelved(world: TortureWorld, tenant: str) -> Iterator[str]:
 # -- at rest ------------------------------------------------------------------------------
 
 
-def broken_at_rest(world: TortureWorld, tenant: str = TENANT) -> list[str]:
+def broken_at_rest(world: Watched, tenant: str = TENANT) -> list[str]:
     """What must hold once the ordinary runs had time, with nothing failing any more."""
     world.run("sweep")  # time went by since the last one
     found = broken_now(world, tenant)
@@ -161,14 +161,14 @@ def broken_at_rest(world: TortureWorld, tenant: str = TENANT) -> list[str]:
     return [*found, *_restless(world)]
 
 
-def _unheard(world: TortureWorld, tenant: str) -> Iterator[str]:
+def _unheard(world: Watched, tenant: str) -> Iterator[str]:
     """Every webhook was taken, or refused for good; and what was taken is stored."""
     for delivery in world.lms.outbox.deliveries:
         if delivery.tenant == tenant and delivery.state == "waiting":
             yield f"webhook {delivery.id} was never taken: {delivery.attempts[-1:]}"
 
 
-def _unmet(world: TortureWorld, component: Component, tenant: str) -> Iterator[str]:
+def _unmet(world: Watched, component: Component, tenant: str) -> Iterator[str]:
     record = record_of(world, component.id, tenant)
     if record is None:
         if any(
@@ -224,7 +224,7 @@ def _holds(shown: dict[str, Any]) -> bool:
 
 
 def _unlike(
-    world: TortureWorld, component: Component, record: Record, live: list[Event]
+    world: Watched, component: Component, record: Record, live: list[Event]
 ) -> Iterator[str]:
     """How Teams differs from what the LMS wants."""
     if len(live) != 1:
@@ -258,7 +258,7 @@ def _unlike(
         yield f"the agenda is not {text!r}"
 
 
-def _restless(world: TortureWorld) -> Iterator[str]:
+def _restless(world: Watched) -> Iterator[str]:
     """A sweep of a settled world writes nothing but its run."""
     before, said = world.rows("runs"), len(world.lms.received)
     written = len(world.writes())

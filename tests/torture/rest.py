@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.torture.promises import broken_at_rest
-from tests.torture.world import TortureWorld
+from tests.torture.watched import Watched
 
 
-def come_to_rest(world: TortureWorld, *, nights: int = 0) -> None:
+def come_to_rest(world: Watched, *, nights: int = 0) -> None:
     """Timers at their times, nothing failing any more: a quarter of an hour of catch-ups, a sweep,
     another quarter, the next two sweeps; then *nights* runs of the attendance timer."""
     world.graph.faults.clear()
@@ -30,6 +30,6 @@ def come_to_rest(world: TortureWorld, *, nights: int = 0) -> None:
         world.run("catch_up")
 
 
-def assert_at_rest(world: TortureWorld, story: str = "") -> None:
+def assert_at_rest(world: Watched, story: str = "") -> None:
     broken = broken_at_rest(world)
     assert not broken, "\n".join([story, *broken, "", *world.story()])
