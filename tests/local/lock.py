@@ -105,10 +105,10 @@ def licence(name: str) -> str:
     Of three places the newest counts: an expression, else a classifier, else words of its own.
     """
     about = metadata.metadata(name)
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    if expressions := about.get_all("License-Expression"):
+        return " AND ".join(expressions)
     kinds = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if "License" in c]
-    said = kinds or [str(about.get("License") or "").strip()]
+    said = kinds or about.get_all("License") or []
     short = [_SPDX.get(one, one) for one in said if one and "\n" not in one]
     return " AND ".join(short) or "?"
 
