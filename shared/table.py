@@ -1,4 +1,4 @@
-"""Rows in Table Storage: the one file that names azure-data-tables.
+"""Rows in Table Storage: the one file that names azure-data-tables and azure-core.
 
 A row is a key, a text of any length up to the service's limit, and a few short properties to
 filter by. The limits that Azure has and its emulator lacks are held here: 100 operations and
@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from shared import transaction
 from shared.config import Settings
 from shared.errors import Stale, Unavailable
+from shared.transaction import GroupRefused, Operation
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ PAGE = 1000
 OVERLOADED = (403, 408, 429, 500, 502, 503, 504)
 """Answers that another time may not be: 403 while a role is being granted, too."""
 TIMEOUT_S = 15.0
+AUDIENCE = "https://storage.azure.com/.default"
+FOR_GOOD = "9999-12-31"  # a process may live at another time than the storage does
 MARKS = ("bucket", "month", "on")
 """The names a row's marks may have."""
 
@@ -157,10 +161,17 @@ def _stored_bytes(text: str) -> int:
 
 
 class AzureTable:
-    """A table of Azure's service or of its emulator, through the SDK's *client*."""
+    """A table of Azure's service or of its emulator.
 
-    def __init__(self, client: Any) -> None:
+    Args:
+        client: The SDK's, for reading; its credential signs the groups too.
+        limits: What the SDK's policies and transport are told for the groups.
+    """
+
+    def __init__(self, client: Any, **limits: Any) -> None:
         self._client = client
+        self._url = f"{client.url}/{client.table_name}"
+        self._groups = _groups(client, limits)
 
     def get(self, partition: str, key: str) -> Row | None:
         from azure.core.exceptions import ResourceNotFoundError
@@ -210,20 +221,23 @@ class AzureTable:
         return Page(tuple(found), found[-1].key if found and more else "")
 
     def commit(self, partition: str, ops: Sequence[Op]) -> list[str]:
-        from azure.core.exceptions import HttpResponseError
+        from azure.core.rest import HttpRequest
 
         check_group(ops)
+        headers, body = transaction.group(self._url, partition, map(_operation, ops))
+        request = HttpRequest("POST", f"{self._client.url}/$batch", headers=headers, content=body)
+        with _translated():
+            answer = self._groups.send_request(request)
         try:
-            with _translated():
-                answers = self._client.submit_transaction([_operation(partition, op) for op in ops])
-        except HttpResponseError as error:
-            # The code tells a missing table from a missing row; Azurite gives none for a lost race.
-            if error.status_code in (404, 409, 412):
-                if "TableNotFound" in str(error):
-                    raise Unavailable("the state table is missing") from error
-                raise Stale(type(error).__name__) from error
+            return transaction.etags(answer.status_code, answer.content, len(ops))
+        except GroupRefused as refused:
+            # The code tells a missing table from a missing row.
+            missing = refused.code == "TableNotFound"
+            if refused.status in (404, 409, 412) and not missing:
+                raise Stale(refused.code) from None
+            if refused.status in OVERLOADED or missing:
+                raise Unavailable(f"the state table answers {refused}") from None
             raise
-        return [str(answer.get("etag") or "") for answer in answers]
 
 
 class _translated:  # noqa: N801 - read as a word: "with _translated():"
@@ -245,27 +259,21 @@ class _translated:  # noqa: N801 - read as a word: "with _translated():"
             raise Unavailable(f"the state table answers {error.status_code}") from error
 
 
-def _operation(partition: str, op: Op) -> tuple[Any, ...]:
-    from azure.core import MatchConditions
-
+def _operation(op: Op) -> Operation:
     match op:
         case Insert(row):
-            return ("create", _entity(partition, row))
+            return Operation("POST", row.key, "", _properties(row))
         case Replace(row):
-            guard = {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
-            return ("update", _entity(partition, row), {"mode": "replace", **guard})
+            return Operation("PUT", row.key, row.etag, _properties(row))
         case Put(row):
-            return ("upsert", _entity(partition, row), {"mode": "replace"})
-        case Delete(key, ""):
-            return ("delete", {"PartitionKey": partition, "RowKey": key})
+            return Operation("PUT", row.key, "", _properties(row))
         case Delete(key, etag):
-            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-            return ("delete", {"PartitionKey": partition, "RowKey": key}, guard)
+            return Operation("DELETE", key, etag)
 
 
-def _entity(partition: str, row: Row) -> dict[str, Any]:
+def _properties(row: Row) -> dict[str, str]:
     chunks = {f"t{n // CHUNK:02}": row.text[n : n + CHUNK] for n in range(0, len(row.text), CHUNK)}
-    return {"PartitionKey": partition, "RowKey": row.key, **row.marks, **chunks}
+    return {**row.marks, **chunks}
 
 
 def _row(entity: Any) -> Row:
@@ -302,14 +310,42 @@ def open_table(settings: Settings) -> AzureTable:
         identity = settings.identity_client_id or None
         credential = _Identity(ManagedIdentityCredential(client_id=identity))
         client = TableClient(settings.state_table_endpoint, name, credential=credential, **limits)
-        return AzureTable(client)
+        return AzureTable(client, **limits)
     client = TableClient.from_connection_string(settings.state_connection_string, name, **limits)
     with _translated():
         try:
             client.create_table()
         except ResourceExistsError:
             log.debug("table.exists")
-    return AzureTable(client)
+    return AzureTable(client, **limits)
+
+
+def _groups(client: Any, limits: Mapping[str, Any]) -> Any:
+    """The SDK's own pipeline, for groups that it need not put together.
+
+    Signing, retries and connections are its; a shared key signs an address once for all, which only
+    ever leaves this process towards the storage account itself.
+    """
+    from azure.core import PipelineClient
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+    from azure.core.pipeline.policies import (
+        AzureSasCredentialPolicy,
+        BearerTokenCredentialPolicy,
+        RetryPolicy,
+    )
+    from azure.data.tables import ResourceTypes, generate_account_sas
+
+    signs: Any
+    match client.credential:
+        case AzureNamedKeyCredential() as key:
+            rows_only = ResourceTypes(object=True)
+            address = generate_account_sas(key, rows_only, "raud", FOR_GOOD)
+            signs = AzureSasCredentialPolicy(AzureSasCredential(address))
+        case AzureSasCredential() as given:
+            signs = AzureSasCredentialPolicy(given)
+        case identity:
+            signs = BearerTokenCredentialPolicy(identity, AUDIENCE)
+    return PipelineClient(client.url, policies=[RetryPolicy(**limits), signs], **limits)
 
 
 class _Identity:
