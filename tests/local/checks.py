@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.local import audit
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         ("lint", lambda: _tool("ruff", "check", ".")),
         ("format", lambda: _tool("ruff", "format", "--check", ".")),
         ("types", lambda: _tool("mypy")),
+        ("audit", audit.main),
         ("tests", lambda: _tests(arguments)),
     ]
     statuses, lines = [], []
