@@ -122,7 +122,7 @@ def _with_event(
         generation=generation,
         slot=slot,
         teams_slot=slot,
-        subject=saved.name,
+        subject=seen.subject,
         teams_subject=seen.subject,
         attendees=tuple(one for one in people if one in shown),
         teams_attendees=tuple(one for one in people if one in shown),
