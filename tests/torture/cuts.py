@@ -9,28 +9,38 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, cycle, repeat
 from typing import Any
 
+from shared.errors import NotAllowed
 from shared.http import Answer
 from tests.flows.world import TENANT
+from tests.simulators.faults import Effect as Effects
 from tests.torture.flows import Flow, at
 from tests.torture.gate import Effect, Gate, Killed, Twist
 from tests.torture.promises import broken_at_rest, broken_now
 from tests.torture.rest import come_to_rest
+from tests.torture.turns import together
 from tests.torture.world import TortureWorld
 
+Act = Callable[[TortureWorld], object]
 Make = Callable[[TortureWorld, Gate], Twist]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to disturb an effect. *kills*: the process is over after it."""
+    """A way to disturb an effect of one of *kinds*.
+
+    *same_end*: whether the world must end as it would have ended undisturbed. *beside*: what
+    another process does from there on at the same time, the two of them in turns.
+    """
 
     name: str
     kinds: tuple[str, ...]
     make: Make
     same_end: bool = True
-    """Whether the world must end as it would have ended undisturbed."""
+    beside: Act | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,10 @@ class Case:
         return f"{self.flow.name}: {self.way.name} at {self.number} {self.what}"
 
 
+ITEM_FAULTS: tuple[Effects, ...] = (
+    "drop_after", "timeout_after", "throttle", "unavailable", "precondition", "conflict",
+    "unauthorized",
+)  # fmt: skip
 EVERY = ("graph", "lms", "table", "read")
 WRITES = ("graph", "lms", "table")
 REMOTE = ("graph", "lms")
@@ -68,17 +82,32 @@ def _said(status: int, carried_out: bool = False, code: str = "", **headers: str
     return lambda *_: Twist(f"{status} {code}", carried_out=carried_out, answer=answer)
 
 
-def _meanwhile(act: Callable[[TortureWorld], object], *, before: bool) -> Make:
+def _one(effect: Effects) -> Make:
+    """One request fails, be it by itself or one of a batch."""
+
+    def make(world: TortureWorld, _: Gate) -> Twist:
+        def strike() -> None:
+            world.graph.faults.add(effect, path=r"^(?!.*/\$batch)", retry_after=0.01)
+
+        return Twist(effect, before=strike)
+
+    return make
+
+
+def _refused_token(*_: object) -> Twist:
+    def refuse() -> None:
+        raise NotAllowed("entra", "AADSTS7000229")
+
+    return Twist("token refused", before=refuse)
+
+
+def _meanwhile(act: Act, *, before: bool) -> Make:
     """Another process, or somebody, does *act* while this one waits."""
 
     def make(world: TortureWorld, _: Gate) -> Twist:
         def intrude() -> None:
-            ports = world.ports
-            world.ports = world.process()
-            try:
+            with world.as_(world.process()):
                 act(world)
-            finally:
-                world.ports = ports
 
         if before:
             return Twist("meanwhile", before=intrude)
@@ -101,6 +130,10 @@ FAULTS = [
     Way("401 for a good token", ("graph",), _said(401, code="InvalidAuthenticationToken")),
     Way("412 nobody asked for", ("graph",), _said(412, code="ErrorIrresolvableConflict")),
     Way("409", ("graph",), _said(409, code="ErrorConcurrentSave")),
+    Way("500 after", REMOTE, _said(500, carried_out=True, code="InternalServerError")),
+    Way("no token", ("token",), _lost(carried_out=False)),
+    Way("token refused", ("token",), _refused_token, same_end=False),
+    *(Way(f"one {effect}", ("graph",), _one(effect)) for effect in ITEM_FAULTS),
 ]
 SLOW = [Way("429 whenever", REMOTE, _said(429, code="ApplicationThrottled", retry_after="soon"))]
 """Waited out for real, seconds each."""
@@ -157,7 +190,7 @@ def _tutor_invites(world: TortureWorld) -> None:
             world.guests.setdefault(event.key, set()).add("walk.in@elsewhere.example")
 
 
-INTRUDERS: list[tuple[str, Callable[[TortureWorld], None], bool]] = [
+INTRUDERS: list[tuple[str, Act, bool]] = [
     ("another sweep", _swept, True),
     ("another catch-up", _caught_up, True),
     ("a lapse and a sweep", _claims_lapse, True),
@@ -175,6 +208,10 @@ RACES = [
     for name, act, same in INTRUDERS
     for when in ("before", "after")
 ]  # fmt: skip
+RACES += [
+    Way(f"{name} in turns", EVERY, lambda *_: Twist("in turns"), same, beside=act)
+    for name, act, same in INTRUDERS
+]
 WAYS = [*CUTS, *FAULTS, *RACES, *SLOW]
 
 
@@ -195,14 +232,19 @@ def cases(flow: Flow, ways: list[Way]) -> Iterator[Case]:
 
 
 def play(case: Case) -> TortureWorld:
-    """The flow, disturbed there once."""
+    """The flow, disturbed there."""
     world = case.flow.prepare()
+    act, beside = partial(case.flow.act, world), case.way.beside
+    if beside:
+        order = chain(repeat(0, case.number), cycle((1, 0)))
+        together(world, order, (world.ports, act), (world.process(), partial(beside, world)))
+        return world
     gate = world.gate
     at_number = len(gate.trace) + case.number
     twist = case.way.make(world, gate)
     gate.twist = lambda effect: twist if effect.number == at_number else None
     with contextlib.suppress(Killed):
-        case.flow.act(world)
+        act()
     if gate.dead:
         world.restart()
     gate.twist = None

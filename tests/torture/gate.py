@@ -1,6 +1,7 @@
 """The narrow places of one process: each effect on the world is numbered, and can be meddled with.
 
-An effect is a Graph request, a table transaction, a callback to the LMS, or a read of the table.
+An effect is a Graph request, a token asked for, a table transaction, a callback to the LMS, or a
+read of the table.
 ``Gate.twist`` is asked at each; it may end the process just before or just after the effect, lose
 its answer, answer in its place, or let something else happen meanwhile.
 """
@@ -19,7 +20,7 @@ from shared.http import Answer, Call, Send
 from shared.table import Delete, Op, Page, Row, Table
 
 V = TypeVar("V")
-Kind = Literal["graph", "lms", "table", "read"]
+Kind = Literal["graph", "lms", "table", "read", "token"]
 
 
 class Killed(BaseException):
@@ -42,7 +43,7 @@ class Effect:
 class Twist:
     """What goes wrong at one effect.
 
-    *before*, *after*: run around the effect; either may raise ``Killed``. *carried_out*: whether
+    *before*, *after*: run around the effect; either may raise. *carried_out*: whether
     the effect happens at all. *lost*: its answer never comes. *answer*: what Graph or the LMS says
     in its place.
     """
@@ -60,10 +61,14 @@ Twister = Callable[[Effect], Twist | None]
 
 @dataclass(slots=True)
 class Gate:
-    """Everything one process does outside itself passes here."""
+    """Everything one process does outside itself passes here.
+
+    *turn* is waited for before each effect.
+    """
 
     trace: list[Effect] = field(default_factory=list)
     twist: Twister | None = None
+    turn: Callable[[], None] | None = None
     struck: list[str] = field(default_factory=list)
     dead: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,6 +80,8 @@ class Gate:
 
     def passes(self, kind: Kind, what: str, do: Callable[[], V], lost: Exception) -> V:
         """Carry out *do*, unless something is made of it; *lost* is raised for a lost answer."""
+        if self.turn:
+            self.turn()
         with self._lock:
             self._alive()
             effect = Effect(len(self.trace), kind, what)

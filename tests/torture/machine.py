@@ -7,6 +7,7 @@ the ordinary runs had their time, what must hold at rest.
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -16,16 +17,17 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from component_http.notify import take
 from shared.errors import Broken, NotAllowed
 from shared.ports import Ports
 from tests.flows.world import LEARNER, TENANT, TUTOR
-from tests.simulators.faults import Effect as Effects
 from tests.simulators.graph.model import Event
 from tests.simulators.lms.outbox import Delivery
-from tests.torture.cuts import FAULTS
+from tests.torture.cuts import FAULTS, ITEM_FAULTS
 from tests.torture.gate import Effect, Gate, Killed, Twist, Twister
 from tests.torture.promises import broken_at_rest, broken_now, is_live, ours, record_of
 from tests.torture.rest import come_to_rest
+from tests.torture.turns import together
 from tests.torture.world import MANAGER, MENTOR, NOT_NOW, SECOND_TUTOR, TortureWorld
 
 COMPONENTS = ("C-0", "C-1", "C-2")
@@ -51,11 +53,8 @@ SWITCHES: dict[str, list[Any]] = {
     "page_size": [10, 2],
     "unmatched_join_url": ["404", "400", "empty"],
 }
-ITEM_FAULTS: tuple[Effects, ...] = (
-    "drop_after", "timeout_after", "throttle", "unavailable", "precondition", "conflict",
-    "unauthorized",
-)  # fmt: skip
-"""What happens to single items of a batch too."""
+BYSTANDER = 2
+"""The process that is never disturbed itself."""
 OWNERS = (TUTOR, SECOND_TUTOR)
 LEARNERS = (LEARNER, {"email": "other@work.example", "name": "O. Ther"})
 
@@ -78,13 +77,20 @@ changes = st.one_of(
         }
     ),
 )
-hours_ahead = st.sampled_from([1, 2.99, 3, 3.5, 8, 20, 30, 54, 100, 119.5, 120.5, 150, 300])
+hours_ahead = st.sampled_from(
+    [1, 2.99, 3, 3.5, 8, 20, 26, 27, 28, 30, 54, 100, 119.5, 120.5, 150, 300]
+)
+"""From the beginnings in spring and autumn, 26 to 28 are in the hour that is skipped or repeats."""
 disturbances = st.one_of(
     st.none(),
     st.none(),
     st.tuples(st.sampled_from(["killed before", "killed after"]), st.integers(0, 25)),
     st.tuples(st.sampled_from([way.name for way in FAULTS]), st.integers(0, 25)),
     st.tuples(st.sampled_from(["sweep", "catch up", "save", "tutor", "slow"]), st.integers(0, 25)),
+)
+
+together_acts = st.sampled_from(
+    ["sweep", "sweep", "catch_up", "catch_up", "night", "save", "repeat", "notices", "resync"]
 )
 
 
@@ -98,6 +104,7 @@ class Histories(RuleBasedStateMachine):
         switches=st.fixed_dictionaries({name: st.sampled_from(v) for name, v in SWITCHES.items()}),
         rows=st.sampled_from([None, None, 1, 2]),
         seen=st.booleans(),
+        reachable=st.booleans(),
         booked=st.integers(0, len(COMPONENTS)),
         hours=st.sampled_from([4, 54, 54, 118]),
     )
@@ -107,15 +114,16 @@ class Histories(RuleBasedStateMachine):
         switches: dict[str, Any],
         rows: int | None,
         seen: bool,
+        reachable: bool,
         booked: int,
         hours: int,
     ) -> None:
         figures["histories"] += 1
-        self.world = world = TortureWorld(SEASONS[season])
+        self.world = world = TortureWorld(SEASONS[season], reachable=reachable)
         world.graph.set_switches(**switches)
         world.rows_a_page = rows
         world.lms.tenants[TENANT].sends_seen = seen
-        self.all_ports: list[Ports] = [world.ports, world.process()]
+        self.all_ports: list[Ports] = [world.ports, world.process(), world.process()]
         self.held: list[Delivery] = []
         self.weather: random.Random | None = None
         self.rate = 0.0
@@ -126,18 +134,35 @@ class Histories(RuleBasedStateMachine):
 
     # -- who does it, and how it goes ------------------------------------------------------
 
-    def _as(self, process: int, disturbed: tuple[str, int] | None, do: Callable[[], Any]) -> None:
+    def _as(
+        self, process: int, disturbed: tuple[str, int] | None, do: Callable[[], object]
+    ) -> None:
         """*do* in one of the two processes, disturbed there."""
         figures["steps"] += 1
+        self.world.ports = self.all_ports[process]
+        self._disturbed(process, disturbed, do)()
+        self._bury()
+
+    def _disturbed(
+        self, process: int, disturbed: tuple[str, int] | None, do: Callable[[], object]
+    ) -> Callable[[], None]:
+        gate = self.world.gate_of(self.all_ports[process])
+
+        def act() -> None:
+            gate.twist = self._twister(gate, disturbed)
+            with contextlib.suppress(Killed, *NOT_NOW):
+                do()
+            gate.twist = None
+
+        return act
+
+    def _bury(self) -> None:
+        """A process that was killed is replaced."""
         world = self.world
-        world.ports = self.all_ports[process]
-        gate = world.gate
-        gate.twist = self._twister(gate, disturbed)
-        with contextlib.suppress(Killed, *NOT_NOW):
-            do()
-        gate.twist = None
-        if gate.dead:
-            world.ports = self.all_ports[process] = world.process()
+        for process, ports in enumerate(self.all_ports):
+            if world.gate_of(ports).dead:
+                self.all_ports[process] = world.process()
+        world.ports = self.all_ports[0]
 
     def _twister(self, gate: Gate, disturbed: tuple[str, int] | None) -> Twister:
         begin = len(gate.trace)
@@ -170,11 +195,9 @@ class Histories(RuleBasedStateMachine):
         return Twist(name, before=lambda: self._meanwhile(name))
 
     def _meanwhile(self, name: str) -> None:
-        """The other process, the LMS or a tutor, in the middle of this one's step."""
-        world, mine = self.world, self.world.ports
-        other = next(p for p in self.all_ports if p is not mine)
-        world.ports = other
-        try:
+        """A third process, the LMS or a tutor, in the middle of this one's step."""
+        world = self.world
+        with world.as_(self.all_ports[BYSTANDER]):
             match name:
                 case "sweep":
                     world.run("sweep")
@@ -189,8 +212,6 @@ class Histories(RuleBasedStateMachine):
                         world.graph.tutor.moves(event, start)
                 case _:
                     world.pass_(minutes=3)
-        finally:
-            world.ports = mine
 
     def _events(self) -> list[Event]:
         return [e for e in self.world.events() if e.start > self.world.clock()]
@@ -321,6 +342,64 @@ class Histories(RuleBasedStateMachine):
         self._as(process, disturbed, lambda: self.world.run(what))
 
     @rule(
+        whats=st.tuples(together_acts, together_acts),
+        order=st.lists(st.integers(0, 1), max_size=60),
+        disturbed=disturbances,
+    )
+    def two_are_at_work(
+        self, whats: tuple[str, str], order: list[int], disturbed: tuple[str, int] | None
+    ) -> None:
+        """Both processes at the same time, effect by effect in that order."""
+        figures["steps"] += 1
+        figures["at once"] += 1
+        works = [
+            (self.all_ports[me], self._disturbed(me, None if me else disturbed, self._work(what)))
+            for me, what in enumerate(whats)
+        ]
+        together(self.world, order, *works)
+        self._bury()
+
+    def _work(self, what: str) -> Callable[[], object]:
+        world = self.world
+        names = list(world.lms.tenants[TENANT].components)
+        match what:
+            case "save" | "repeat" if names:
+                new = {"name": f"Save {len(world.lms.outbox.deliveries)}"} if what == "save" else {}
+                delivery = world.put(names[0], held=True, **new)
+                return lambda: self._send(delivery)
+            case "save" | "repeat":
+                return lambda: world.run("sweep")
+            case "notices":
+                return self._deliver_notices
+            case "resync":
+                return lambda: world.ask("resync", names[0] if names else "C-0")
+        return lambda: world.run(what)
+
+    @precondition(lambda self: bool(self.world.letterbox.letters))
+    @rule(
+        lost=st.booleans(), doubled=st.booleans(), process=st.integers(0, 1), disturbed=disturbances
+    )
+    def notices_arrive(
+        self, lost: bool, doubled: bool, process: int, disturbed: tuple[str, int] | None
+    ) -> None:
+        letters = self.world.letterbox.letters
+        if lost:
+            del letters[::2]
+        if doubled:
+            letters += letters
+        self._as(process, disturbed, self._deliver_notices)
+
+    def _deliver_notices(self) -> None:
+        """All that Graph has to say, in its batches; what is not taken is said again."""
+        world = self.world
+        letters, world.letterbox.letters = world.letterbox.letters, []
+        body = json.dumps({"value": letters[::-1]}).encode()
+        try:
+            take(world.ports, body, "application/json")
+        except NOT_NOW:
+            world.letterbox.letters += letters
+
+    @rule(
         act=st.sampled_from(["resync", "redeliver", "reverify", "decide", "release", "rotate"]),
         component=st.sampled_from(COMPONENTS),
         process=st.integers(0, 1),
@@ -347,7 +426,7 @@ class Histories(RuleBasedStateMachine):
     @rule(process=st.integers(0, 1))
     def a_process_ends(self, process: int) -> None:
         figures["steps"] += 1
-        self.world._gates[id(self.all_ports[process])][1].dead = True
+        self.world.gate_of(self.all_ports[process]).dead = True
         self.all_ports[process] = self.world.process()
 
     @rule(

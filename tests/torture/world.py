@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ from component_http import operate
 from component_http.receive import receive, receive_batch
 from schedule_timer.catch_up import catch_up
 from schedule_timer.sweep import sweep
+from shared import each
 from shared.contract import problem, refusal
 from shared.directory import Directory
-from shared.errors import Invalid, RemoteError, Stale, Unavailable
+from shared.errors import Broken, Invalid, RemoteError, Stale, Unavailable
 from shared.graph.client import Graph, MailboxLimits
 from shared.lms.client import Lms
 from shared.model import Tenant
@@ -27,6 +29,7 @@ from tests.fakes import MemoryTable
 from tests.flows.world import BASE, MORNING, TENANT, TUTOR, World
 from tests.simulators.clock import Pause, SimClock
 from tests.simulators.graph.model import Event
+from tests.simulators.graph.notifications import Notifier
 from tests.simulators.lms.outbox import Delivery, Outbox
 from tests.simulators.posting import Posted
 from tests.torture.gate import Gate, GatedTable, Killed
@@ -65,6 +68,18 @@ class HandOutbox(Outbox):
         return True
 
 
+class Letterbox(Notifier):
+    """Graph's change notifications, which wait here until somebody delivers or loses them."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock, world.graph.switches, 0, None)
+        self.post = world._hear
+        self.letters: list[dict[str, Any]] = []
+
+    def put(self, notification: dict[str, Any], _url: str, _given_up: Callable[[], None]) -> None:
+        self.letters.append(notification)
+
+
 class SimulatedLimits(MailboxLimits):
     """A mailbox is left alone until the time has passed on the simulated or the real clock."""
 
@@ -86,6 +101,7 @@ class TortureWorld(World):
     """One provider with two tutors. Processes come and go; the table and the neighbours stay.
 
     Attributes:
+        ports: The present process's; a thread may be another process than the rest (``as_``).
         gate: What the present process does outside itself.
         processes: Every gate there ever was.
         rows_a_page: How many rows the table gives at once, with empty pages in between; None: all.
@@ -99,7 +115,14 @@ class TortureWorld(World):
         restored: Whether the table was put back, so that numbers are used again.
     """
 
-    def __init__(self, now: datetime = MORNING, table: MemoryTable | None = None) -> None:
+    def __init__(
+        self,
+        now: datetime = MORNING,
+        table: MemoryTable | None = None,
+        *,
+        reachable: bool = False,
+    ) -> None:
+        self._here = threading.local()
         self.processes: list[Gate] = []
         self._gates: dict[int, tuple[Ports, Gate]] = {}
         self.rows_a_page: int | None = None
@@ -110,8 +133,10 @@ class TortureWorld(World):
         self.guests: dict[str, set[str]] = {}
         self.unsent: set[str] = set()
         self.parked = self.restored = False
-        super().__init__(now, self.memory)
+        super().__init__(now, self.memory, reachable=reachable)
         self.looking = World.process(self)
+        self.letterbox = Letterbox(self)
+        self.graph.subscriptions.notifier = self.letterbox
         self.graph.switches.retry_after = "none"
         self.lms.outbox = HandOutbox(self.lms.clock, self.lms.tenants, None, 0)
         self.lms.outbox.post = self._post
@@ -121,9 +146,37 @@ class TortureWorld(World):
     # -- processes -------------------------------------------------------------------------
 
     @property
+    def ports(self) -> Ports:
+        here: Ports = getattr(self._here, "ports", self._ports)
+        return here
+
+    @ports.setter
+    def ports(self, ports: Ports) -> None:
+        if hasattr(self._here, "ports"):
+            self._here.ports = ports
+        else:
+            self._ports = ports
+
+    @contextlib.contextmanager
+    def as_(self, ports: Ports) -> Iterator[None]:
+        """What this thread does meanwhile, that process does."""
+        before = getattr(self._here, "ports", None)
+        self._here.ports = ports
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._here.ports
+            else:
+                self._here.ports = before
+
+    @property
     def gate(self) -> Gate:
         """The present process's."""
-        return self._gates[id(self.ports)][1]
+        return self.gate_of(self.ports)
+
+    def gate_of(self, ports: Ports) -> Gate:
+        return self._gates[id(ports)][1]
 
     def process(self) -> Ports:
         """The ports of a process that has just started, behind a gate of its own."""
@@ -132,9 +185,13 @@ class TortureWorld(World):
         table = GatedTable(self.table, gate, lambda: self.rows_a_page)
         store, limits = Store(table), SimulatedLimits(self.clock)
         send = gate.sending("graph", self._send_graph)
+        no_token = Broken("entra", "no_answer")
 
         def graph(tenant: Tenant) -> Graph:
-            return Graph(send, BASE, lambda fresh: self.token(tenant), limits)
+            def token(_fresh: bool) -> str:
+                return gate.passes("token", "token", lambda: self.token(tenant), no_token)
+
+            return Graph(send, BASE, token, limits)
 
         made = replace(
             ports,
@@ -214,6 +271,7 @@ class TortureWorld(World):
     def run(self, what: str) -> bool:
         """One run of a timer to its end; False when the process was killed in it."""
         runs = {"sweep": sweep, "catch_up": catch_up, "night": night}
+        each._busy.clear()  # one process's own; here all of them share its module
         try:
             runs[what](self.ports)
         except Killed:
