@@ -117,7 +117,9 @@ def _is_expected(ports: Ports, tenant: Tenant, event: EventId, marker: str) -> b
     booking, intent = stored.record.booking, stored.record.intent
     if booking and booking.event_id == event:
         return True
-    return intent is not None and intent.booking.generation == parts[1]
+    if intent is None or intent.act != "create":
+        return False
+    return intent.booking.generation == parts[1]
 
 
 def _let_go(ports: Ports, tenant: Tenant, strays: Sequence[Sighting]) -> list[Sighting]:

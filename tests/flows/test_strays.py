@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from component_http import operate
+from schedule_timer.catch_up import catch_up
 from shared.brake import ROW, Brake
 from shared.keys import partition
 from shared.table import rows
@@ -97,6 +98,17 @@ def test_the_second_read_needs_no_other_meeting_in_that_calendar() -> None:
     world.catch_up()
     assert world.events() == []
     assert strays_cancelled(world)[-1] == "This meeting is no longer planned."
+
+
+def test_the_second_read_may_fall_into_the_other_ones_cancelling() -> None:
+    world = made_twice()
+    world.sweep()
+    world.pass_(**SOON)
+    world.graph.faults.add(
+        "call", method="POST", path="/cancel$", action=lambda: catch_up(world.process())
+    )
+    world.save(cancelled=True)
+    assert world.events() == []
 
 
 def test_after_a_repeated_create_a_second_event_is_looked_for_by_itself() -> None:
