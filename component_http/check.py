@@ -247,10 +247,7 @@ def _token(graph: Graph) -> str | RemoteError:
 
 
 def _listed(outcome: Outcome) -> list[Any] | RemoteError:
-    try:
-        return outcome if isinstance(outcome, RemoteError) else protocol.pages(outcome)[0]
-    except RemoteError as error:
-        return error
+    return protocol.understood(outcome, lambda body: protocol.pages(body)[0])
 
 
 def _first(outcome: Outcome) -> str | RemoteError:
@@ -258,9 +255,8 @@ def _first(outcome: Outcome) -> str | RemoteError:
     found = _listed(outcome)
     if isinstance(found, RemoteError):
         return found
-    meeting = next(iter(found), None)
-    known = isinstance(meeting, dict) and meeting.get("id")
-    return str(known) if known else NotFound("graph", "no_meeting")
+    none: Outcome = NotFound("graph", "no_meeting")
+    return protocol.understood(found[0] if found else none, protocol.id_of)
 
 
 def _no_link(tenant: Tenant, user: UserId) -> str:

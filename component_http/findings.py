@@ -211,11 +211,12 @@ def _no_account(one: Subject) -> Item:
 
 def _mailbox(one: Subject, ids: Ids) -> Iterator[Item]:
     mailbox, calendar, teams = (f"{what}: {one.name}" for what in ("mailbox", "calendar", "teams"))
-    outcome, later = one.calendar, "Shows once the calendar may be read."
+    outcome = protocol.understood(one.calendar, protocol.providers_of)
+    later = "Shows once the calendar may be read."
     if not isinstance(outcome, RemoteError):
         yield Item(mailbox, OK, "There is one.")
         yield _calendar(one, calendar, ids)
-        if "teamsForBusiness" in protocol.providers_of(outcome).split(","):
+        if "teamsForBusiness" in outcome.split(","):
             yield Item(teams, OK, "The calendar allows Teams meetings.")
         else:
             detail = "The calendar does not allow Teams meetings: a licence is missing."

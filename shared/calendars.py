@@ -8,6 +8,8 @@ was found out serves for the process's life.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,16 +66,17 @@ class Calendars:
             if isinstance(found, RemoteError):
                 continue  # each event is asked for by itself: the answers tell why
             for event in found:
-                view, event_id = view_of(event), EventId(str(event.get("id") or ""))
-                if event_id in booked:
+                view, event_id = view_of(event), event.get("id")
+                if isinstance(event_id, str) and event_id in booked:
                     # A list may lag behind our own last write: a move is believed when the event
                     # itself shows it.
+                    work = booked[EventId(event_id)]
                     shown = isinstance(view, Seen) and view.slot
-                    if shown == booked[event_id].booking.teams_slot:
-                        booked[event_id].view = view
+                    if shown == work.booking.teams_slot:
+                        work.view = view
                 elif isinstance(view, Seen) and not protocol.is_a_copy(event):
                     marker = protocol.marker_of(event)
-                    strays.append(Stray(user, event_id, marker, view.slot.start))
+                    strays.append(Stray(user, view.event_id, marker, view.slot.start))
         read_singly(graph, [work for work in booked.values() if work.view is None], seconds)
         return [stray for stray in strays if stray.marker.startswith(prefix)]
 
@@ -111,10 +114,11 @@ def _list_all(
     asking: dict[UserId, Request] = {
         user: protocol.our_events(user, prefix, since, ordered=ordered) for user in users
     }
+    end = time.monotonic() + seconds
     for _ in range(100):
         if not asking:
             break
-        outcomes = graph.run(list(asking.values()), seconds)
+        outcomes = graph.run(list(asking.values()), max(0.5, end - time.monotonic()))
         following: dict[UserId, Request] = {}
         for (user, request), outcome in zip(asking.items(), outcomes, strict=True):
             try:
@@ -157,7 +161,10 @@ def marker_prefix(deployment: str, tenant: TenantId) -> str:
     return f"{deployment}/{tenant}/"
 
 
+_GENERATION = re.compile(r"[0-9]{1,9}")
+
+
 def marker_parts(marker: str, prefix: str) -> tuple[str, int] | None:
     """A marker's component key and generation."""
     key, _, generation = marker[len(prefix) :].rpartition("/")
-    return (key, int(generation)) if key and generation.isdigit() else None
+    return (key, int(generation)) if key and _GENERATION.fullmatch(generation) else None

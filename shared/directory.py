@@ -20,6 +20,7 @@ from shared.graph.protocol import (
     providers_of,
     read_providers,
     read_user,
+    understood,
     user_of,
 )
 from shared.model import Organizer, Person, TenantId, UserId
@@ -52,13 +53,9 @@ class Directory:
         """Every owner asked for; one that could not be read carries the reason as *problem*."""
         found: dict[str, Organizer] = {}
         former: dict[str, Organizer] = {}
-        for key in owners:
-            # Not from memory: another process may have found out more since.
-            organizer = self._store.organizer(tenant, key)
-            if organizer and _serves(organizer, now):
-                found[key] = organizer
-            elif organizer:
-                former[key] = organizer
+        # Not from memory: another process may have found out more since.
+        for key, organizer in self._store.organizers_among(tenant, owners).items():
+            (found if _serves(organizer, now) else former)[key] = organizer
         missing = {key: owner for key, owner in owners.items() if key not in found}
         if missing:
             read = _read(graph, missing, now, seconds)
@@ -132,9 +129,10 @@ def _organizer(
     user_id, addresses = user
     if isinstance(providers, NotFound):
         return Organizer(key, user_id, addresses, "", now)  # no mailbox, so no Teams calendar
-    if isinstance(providers, RemoteError):
-        return Organizer(key, user_id, addresses, "", now, problem=reason_of(providers)[0])
-    return Organizer(key, user_id, addresses, providers_of(providers), now)
+    allowed = understood(providers, providers_of)
+    if isinstance(allowed, RemoteError):
+        return Organizer(key, user_id, addresses, "", now, problem=reason_of(allowed)[0])
+    return Organizer(key, user_id, addresses, allowed, now)
 
 
 User = tuple[UserId, tuple[str, ...]]
@@ -159,10 +157,8 @@ def _users(
             continue
         outcomes = graph.run(list(left.values()), _left(end))
         for key, outcome in zip(left, outcomes, strict=True):
-            if isinstance(outcome, RemoteError):
-                users[key] = None if isinstance(outcome, NotFound | Refused) else outcome
-            else:
-                users[key] = user_of(outcome)
+            user = understood(outcome, user_of)
+            users[key] = None if isinstance(user, NotFound | Refused) else user
     return {key: users.get(key) for key in owners}
 
 

@@ -184,28 +184,29 @@ def _readings(graph: Graph, urls: Sequence[JoinUrl]) -> dict[JoinUrl, Reading | 
     found = _run(graph, [protocol.find_meeting(url.organizer, url.url) for url in urls])
     for url, outcome in zip(urls, found, strict=True):
         readings[url] = Reading(url)
-        if isinstance(outcome, NotAllowed) and outcome.system == "graph":
+        named = protocol.understood(outcome, lambda body: _by_id(protocol.pages(body)[0]))
+        if isinstance(named, NotAllowed) and named.system == "graph":
             readings[url] = Reading(url, refused=True)
-        elif isinstance(outcome, RemoteError):
-            if not protocol.no_such_meeting(outcome):
-                readings[url] = outcome
+        elif isinstance(named, RemoteError):
+            if not protocol.no_such_meeting(named):
+                readings[url] = named
         else:
-            meetings += [(url, str(one.get("id"))) for one in _values(outcome)]
+            meetings += [(url, meeting) for meeting in named]
     lists = _run(graph, [protocol.list_reports(url.organizer, m) for url, m in meetings])
     reports: list[tuple[JoinUrl, Any, Request]] = []
     for (url, meeting), outcome in zip(meetings, lists, strict=True):
         first = protocol.list_reports(url.organizer, meeting)
-        items = _items(graph, first, outcome)
-        if isinstance(items, NotFound):
+        named = protocol.understood(_items(graph, first, outcome), _by_id)
+        if isinstance(named, NotFound):
             continue
-        if isinstance(items, NotAllowed) and items.system == "graph":
+        if isinstance(named, NotAllowed) and named.system == "graph":
             readings[url] = Reading(url, refused=True)
-        elif isinstance(items, RemoteError):
-            readings[url] = items
+        elif isinstance(named, RemoteError):
+            readings[url] = named
         else:
             reports += [
-                (url, one, protocol.list_records(url.organizer, meeting, str(one.get("id"))))
-                for one in items
+                (url, item, protocol.list_records(url.organizer, meeting, report))
+                for report, item in named.items()
             ]
     whole = _run(graph, [request for _, _, request in reports])
     for (url, item, request), outcome in zip(reports, whole, strict=True):
@@ -222,9 +223,8 @@ def _run(graph: Graph, requests: list[Request]) -> list[Outcome]:
     return graph.run(requests, GRAPH_S) if requests else []
 
 
-def _values(outcome: Any) -> list[Any]:
-    value = outcome.get("value") if isinstance(outcome, dict) else None
-    return [one for one in value or () if isinstance(one, dict) and one.get("id")]
+def _by_id(items: Iterable[Any]) -> dict[str, Any]:
+    return {protocol.id_of(item): item for item in items}
 
 
 def _items(graph: Graph, first: Request, outcome: Outcome) -> list[Any] | RemoteError:
@@ -250,9 +250,11 @@ def _look_up(
         requests = {one: request for one in left if (request := ask(one))}
         outcomes = _run(graph, list(requests.values()))
         for one, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, RemoteError) and _says_nothing(outcome):
-                return outcome
-            user = None if isinstance(outcome, RemoteError) else protocol.user_of(outcome)
+            user = protocol.understood(outcome, protocol.user_of)
+            if isinstance(user, RemoteError):
+                if _says_nothing(user):
+                    return user
+                user = None
             answers[one] = Found(Known.by([user[0]], user[1])) if user else None
     return {one: answers[one] or _known_person(ports, tenant, one) for one in identities}
 

@@ -124,9 +124,11 @@ class Graph:
         """Every item of a list, over all its pages. Raises RemoteError.
 
         A next link is followed only below our own root: it would carry our token elsewhere.
+        All pages together may take *seconds*.
         """
+        end = time.monotonic() + seconds
         for _ in range(PAGES):
-            found, link = pages(self.one(request, seconds))
+            found, link = pages(self.one(request, max(0.5, end - time.monotonic())))
             yield from found
             if not link:
                 return

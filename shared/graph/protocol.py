@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from shared import agenda
+from shared.contract.instants import YEARS
 from shared.errors import (
     Broken,
     Changed,
@@ -34,6 +36,8 @@ from shared.reasons import reason_of
 from shared.scheduling.content import Changes, invited
 from shared.scheduling.views import Gone, Guest, Seen, Shape, Unknown, View
 from shared.window import is_ambiguous, zone
+
+T = TypeVar("T")
 
 MARKER_ID = "String {6f2b9d1c-2f0e-4b6a-9a57-0d8a4c1e7b35} Name TeamsConnectorComponent"
 """The extended property that says an event is ours
@@ -120,19 +124,23 @@ def read_providers(user: UserId) -> Request:
 
 
 def user_of(body: Any) -> tuple[UserId, tuple[str, ...]] | None:
-    """A user's object id and addresses, from one user or the first of a list."""
-    if isinstance(body, dict) and isinstance(body.get("value"), list):
-        body = next(iter(body["value"]), None)
-    if not isinstance(body, dict) or not body.get("id"):
-        return None
-    named = [str(body.get(name) or "") for name in ("mail", "userPrincipalName")]
-    return UserId(str(body["id"])), tuple(dict.fromkeys(filter(None, named)))
+    """A user's object id and addresses, from one user or the first of a list; None for an empty
+    list. Raises Broken for anything else."""
+    with _reading("user"):
+        users = _of(body, "value", list, [body])
+        if not users:
+            return None
+        named = [_text(users[0], name) for name in ("mail", "userPrincipalName")]
+        return UserId(_id(users[0])), tuple(dict.fromkeys(filter(None, named)))
 
 
 def providers_of(body: Any) -> str:
-    """The allowed providers as one comparable text."""
-    allowed = body.get("allowedOnlineMeetingProviders") if isinstance(body, dict) else None
-    return ",".join(sorted(str(one) for one in allowed or ()))
+    """The allowed providers as one comparable text. Raises Broken when they are not told."""
+    with _reading("calendar"):
+        allowed = body["allowedOnlineMeetingProviders"]
+        if not isinstance(allowed, list):
+            raise TypeError("allowedOnlineMeetingProviders")
+        return ",".join(sorted(_plain(one) for one in allowed))
 
 
 _NO_EVENT = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A" + "A" * 83 + "="
@@ -302,9 +310,10 @@ def _list(user: UserId, where: str, more: str = "") -> Request:
 
 def marker_of(event: Any) -> str:
     """The marker an expanded event carries, "" for none."""
-    for one in event.get("singleValueExtendedProperties") or ():
-        if one.get("id") == MARKER_ID:
-            return str(one.get("value") or "")
+    expanded = event.get("singleValueExtendedProperties")
+    for one in expanded if isinstance(expanded, list) else ():
+        if isinstance(one, dict) and one.get("id") == MARKER_ID:
+            return _said(one, "value")
     return ""
 
 
@@ -314,26 +323,34 @@ def is_a_copy(event: Any) -> bool:
 
 
 def view_of(event: Any) -> View:
-    """An event as Graph tells it, as ours. Raises ``Broken`` for one without id or times."""
-    try:
-        if event.get("isCancelled"):
+    """An event as Graph tells it, as ours.
+
+    Raises ``Broken`` for one without id or times, or with anything that is not of its kind: half
+    understood it would look like the tutor's doing.
+    """
+    with _reading("event"):
+        if _of(event, "isCancelled", bool, False):  # noqa: FBT003 - what counts where it is missing
             return Gone()
-        link = (event.get("onlineMeeting") or {}).get("joinUrl")
-        single = event.get("type") in (None, "singleInstance") and not event.get("isAllDay")
-        body = event.get("body")
+        start, end = _instant(event["start"]), _instant(event["end"])
+        if end < start:
+            raise ValueError("end")
+        guests = tuple(_guest(one) for one in _of(event, "attendees", list, []))
+        if sum(len(one.address) + len(one.name) for one in guests) > LONGEST_GUESTS:
+            raise ValueError("attendees")
+        single = _of(event, "type", str, "singleInstance") == "singleInstance"
+        all_day = _of(event, "isAllDay", bool, False)  # noqa: FBT003
+        body = _of(event, "body", dict, {})
         return Seen(
-            event_id=EventId(str(event["id"])),
-            change_key=str(event.get("@odata.etag") or ""),
-            slot=Slot(_instant(event["start"]), _instant(event["end"])),
-            subject=str(event.get("subject") or ""),
-            guests=tuple(_guest(one) for one in event.get("attendees") or ()),
-            online=bool(event.get("isOnlineMeeting")),
-            join_url=str(link or ""),
-            shape=Shape.SINGLE if single else Shape.OTHER,
-            body=str(body.get("content") or "") if isinstance(body, dict) else None,
+            event_id=EventId(_id(event)),
+            change_key=_text(event, "@odata.etag"),
+            slot=Slot(start, end),
+            subject=_text(event, "subject"),
+            guests=guests,
+            online=_flag(event, "isOnlineMeeting"),
+            join_url=_text(_of(event, "onlineMeeting", dict, {}), "joinUrl"),
+            shape=Shape.SINGLE if single and not all_day else Shape.OTHER,
+            body=whole(_of(body, "content", str, "")) if "body" in event else None,
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Broken("graph", "unreadable_event", type(error).__name__) from error
 
 
 def view_of_error(error: RemoteError) -> View:
@@ -344,13 +361,12 @@ def view_of_error(error: RemoteError) -> View:
 
 
 def _guest(one: Any) -> Guest:
-    address = one.get("emailAddress") or {}
-    status = one.get("status") or {}
+    address = _of(one, "emailAddress", dict, {})
     return Guest(
-        str(address.get("address") or ""),
-        str(address.get("name") or ""),
-        str(status.get("response") or "none"),
-        str(one.get("type") or "required"),
+        _text(address, "address"),
+        _text(address, "name"),
+        _text(_of(one, "status", dict, {}), "response") or "none",
+        _text(one, "type") or "required",
     )
 
 
@@ -369,17 +385,15 @@ def _graph_time(moment: datetime, zone_name: str) -> dict[str, str]:
     return {"dateTime": f"{local:%Y-%m-%dT%H:%M:%S}", "timeZone": zone_name}
 
 
-_FRACTION = re.compile(r"\.\d*$")
+_FRACTION = re.compile(r"\.[0-9]*$")
 
 
 def _instant(when: Any) -> datetime:
     """``{"dateTime": "2019-11-20T13:00:00.0000000", "timeZone": "UTC"}`` as an instant."""
-    local = datetime.fromisoformat(_FRACTION.sub("", str(when["dateTime"]).rstrip("Z")))
-    name = str(when.get("timeZone") or "UTC")
-    try:
-        return local.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(name) from error
+    local = datetime.fromisoformat(_FRACTION.sub("", _text(when, "dateTime").rstrip("Z")))
+    if local.tzinfo or local.year not in YEARS:
+        raise ValueError("dateTime")
+    return local.replace(tzinfo=ZoneInfo(_text(when, "timeZone") or "UTC")).astimezone(UTC)
 
 
 def _literal(text: str) -> str:
@@ -484,16 +498,14 @@ _CALENDAR = re.compile(r"/?users/([^/]+)/events(?:/([^/]+))?/?", re.IGNORECASE)
 
 def subscribed_of(body: Any) -> Subscribed:
     """Raises Broken for one without id or expiry."""
-    try:
-        about = _CALENDAR.fullmatch(str(body.get("resource") or ""))
+    with _reading("subscription"):
+        about = _CALENDAR.fullmatch(_text(body, "resource"))
         return Subscribed(
-            str(body["id"]),
+            _id(body),
             UserId(unquote(about[1])) if about else UserId(""),
-            str(body.get("notificationUrl") or ""),
-            _moment(str(body["expirationDateTime"])),
+            _text(body, "notificationUrl"),
+            _moment(_text(body, "expirationDateTime")),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Broken("graph", "unreadable_subscription", type(error).__name__) from error
 
 
 def notices_of(body: Any) -> list[Notice] | None:
@@ -543,7 +555,10 @@ def decipher(answer: Answer, now_s: float) -> Any:
     (https://learn.microsoft.com/graph/errors).
     """
     if 200 <= answer.status < 300:
-        return answer.json()
+        body = answer.json()
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            raise Broken("graph", "error_with_good_status", _error(answer)[0])
+        return body
     code, message, request_id = _error(answer)
     wait_s = retry_after_s(answer.headers, now_s)
     wait = None if wait_s is None else timedelta(seconds=wait_s)
@@ -566,17 +581,20 @@ def decipher(answer: Answer, now_s: float) -> Any:
 def _error(answer: Answer) -> tuple[str, str, str]:
     body = answer.json()
     error = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        return f"http_{answer.status}", "", answer.headers.get("request-id", "")
-    code = str(error.get("code") or f"http_{answer.status}")
-    inner = error.get("innerError") or error.get("innererror") or {}
-    request_id = answer.headers.get("request-id") or str(
-        inner.get("request-id", "") if isinstance(inner, dict) else ""
+    error = error if isinstance(error, dict) else {}
+    inner = error.get("innerError") or error.get("innererror")
+    named = _said(inner, "request-id") if isinstance(inner, dict) else ""
+    code = _said(error, "code")
+    return (
+        code if _CODE.fullmatch(code) else f"http_{answer.status}",
+        _short(_said(error, "message")),
+        (answer.headers.get("request-id") or named)[:100],
     )
-    return code, _short(str(error.get("message") or "")), request_id
 
 
-_ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+_CODE = re.compile(r"[A-Za-z0-9_.:, -]{1,100}")
+# Possessive, and from a word's beginning only: a message of megabytes takes no longer for it.
+_ADDRESS = re.compile(r"(?<![^\s@'\"<>])[^\s@'\"<>]++@[^\s@'\"<>]++")
 
 
 def _short(message: str) -> str:
@@ -585,16 +603,95 @@ def _short(message: str) -> str:
 
 
 def pages(body: Any) -> tuple[list[Any], str]:
-    """A list answer's items, and where the next page is ("" at the end)."""
-    if not isinstance(body, dict) or not isinstance(body.get("value"), list):
+    """A list answer's items, which are objects, and where the next page is ("" at the end)."""
+    items = body.get("value") if isinstance(body, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Broken("graph", "unreadable_list")
-    return body["value"], str(body.get("@odata.nextLink") or "")
+    return items, str(body.get("@odata.nextLink") or "")
+
+
+def id_of(item: Any) -> str:
+    """The id of a listed item. Raises Broken when it has none that can stand in a path."""
+    with _reading("item"):
+        return _id(item)
+
+
+def understood(outcome: Any, reader: Callable[[Any], T]) -> T | RemoteError:
+    """What *reader* makes of an outcome; the error it is, or the one *reader* raises."""
+    if isinstance(outcome, RemoteError):
+        return outcome
+    try:
+        return reader(outcome)
+    except RemoteError as error:
+        return error
+
+
+# -- members ------------------------------------------------------------------------------
+
+LONGEST_TEXT = 4096
+"""Characters of any one text we take, but for bodies: Exchange and Teams have none as long."""
+LONGEST_GUESTS = 100_000
+"""Characters of all attendees' addresses and names: they stand in the row that claims a write."""
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turns whatever a strange *what* does to its reader into ``Broken``."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        # OSError: time zones are files, and their names come from outside.
+        raise Broken("graph", f"unreadable_{what}", type(error).__name__) from error
+
+
+def _of(item: Any, name: str, kind: type[T], default: T) -> T:
+    """A member of *item*; *default* where it is missing or null."""
+    value = item.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise TypeError(name)
+    return value
+
+
+def _flag(item: Any, name: str) -> bool:
+    """A member that must be there: what is not told is not false."""
+    if not isinstance(item[name], bool):
+        raise TypeError(name)
+    return bool(item[name])
+
+
+def _text(item: Any, name: str) -> str:
+    return _plain(_of(item, name, str, ""))
+
+
+def _plain(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        raise ValueError("text")
+    return whole(text)
+
+
+def whole(text: str) -> str:
+    """*text*, with half characters replaced: a cut emoji leaves one, and nothing can send it on."""
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+def _id(item: Any) -> str:
+    found = _plain(item["id"])
+    if found in ("", ".", ".."):  # dots alone would be steps in a path
+        raise ValueError("id")
+    return found
 
 
 # -- batches ------------------------------------------------------------------------------
 
 BATCH = 20
 """https://learn.microsoft.com/graph/json-batching"""
+STATUSES = range(100, 600)
 
 
 def batch_body(requests: Iterable[Request]) -> Any:
@@ -616,17 +713,24 @@ def batch_body(requests: Iterable[Request]) -> Any:
 def batch_answers(body: Any, count: int) -> list[Answer]:
     """The items' answers in the order they were asked, whatever order Graph gave them in.
 
-    An item that is not answered counts as no answer: 504, which may have been carried out.
+    An item that is not answered, or twice, or in no form we know, counts as no answer: 504, which
+    may have been carried out.
     """
-    answers = [Answer(504)] * count
-    for item in body.get("responses") or () if isinstance(body, dict) else ():
-        try:
-            place = int(item["id"]) - 1
-            headers = {str(k).lower(): str(v) for k, v in (item.get("headers") or {}).items()}
-            content = item.get("body")
-            raw = b"" if content is None else json.dumps(content).encode()
-            if 0 <= place < count:
-                answers[place] = Answer(int(item["status"]), headers, raw)
-        except (KeyError, ValueError, TypeError, AttributeError):
-            continue
-    return answers
+    found: dict[str, list[Answer]] = {}
+    items = body.get("responses") if isinstance(body, dict) else None
+    for item in items if isinstance(items, list) else ():
+        with suppress(LookupError, ValueError, TypeError, AttributeError, RecursionError):
+            found.setdefault(item["id"], []).append(_item_answer(item))
+    lost = [Answer(504)]
+    each = (found.get(str(n + 1), lost) for n in range(count))
+    return [answers[0] if len(answers) == 1 else lost[0] for answers in each]
+
+
+def _item_answer(item: Any) -> Answer:
+    status = item["status"]
+    if type(status) is not int or status not in STATUSES:
+        raise ValueError("status")
+    given = item.get("headers") or {}
+    headers = {str(k).lower(): str(v) for k, v in given.items() if isinstance(v, str | int | float)}
+    content = item.get("body")
+    return Answer(status, headers, b"" if content is None else json.dumps(content).encode())

@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.contract.instants import read_instant
 from shared.evidence import canonical, sha256
+from shared.graph.protocol import whole
 from shared.intervals import Interval
 from shared.people import Entry, Joined, Report, is_guid
 
@@ -33,6 +34,9 @@ _FAMILIES = {
     "4:": Joined.PHONE,
     "28:": Joined.APPLICATION,
 }
+
+DEEPEST = 50
+"""Levels of an answer that its digest sees."""
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -129,7 +133,7 @@ def _once(records: Iterable[Any]) -> list[Any]:
     kept: dict[str, Any] = {}
     for n, record in enumerate(records):
         named = isinstance(record, Mapping) and _text(record.get("id"))
-        kept.setdefault(canonical(record) if named else f"#{n}", record)
+        kept.setdefault(canonical(_bare(record)) if named else f"#{n}", record)
     return list(kept.values())
 
 
@@ -141,11 +145,16 @@ def _digest(report: Any, records: Iterable[Any]) -> str:
     return sha256([_bare(item), sorted(canonical(_bare(record)) for record in records)])
 
 
-def _bare(value: Any) -> Any:
+def _bare(value: Any, levels: int = DEEPEST) -> Any:
+    """*value* without OData's own notes, and without what nobody nests so deep."""
+    if not levels:
+        return None
     if isinstance(value, Mapping):
         noted = ("@odata.context", "@odata.etag", "@odata.nextLink")
-        return {key: _bare(one) for key, one in value.items() if not key.endswith(noted)}
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+        return {
+            key: _bare(one, levels - 1) for key, one in value.items() if not key.endswith(noted)
+        }
+    return [_bare(one, levels - 1) for one in value] if isinstance(value, list) else value
 
 
 def _items(value: Any) -> list[Any]:
@@ -153,7 +162,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return whole(value.strip()) if isinstance(value, str) else ""
 
 
 _LONGEST_S = 10 * 24 * 3600

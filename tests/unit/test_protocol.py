@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -699,6 +700,13 @@ EVENT: dict[str, Any] = {
 }
 
 
+GUEST = {"emailAddress": {"address": "guest@elsewhere.example", "name": "G. Uest"}}
+
+
+def when(local: str, zone: str = "UTC") -> dict[str, str]:
+    return {"dateTime": local, "timeZone": zone}
+
+
 def view(**changes: Any) -> Any:
     event = {**EVENT, **changes}
     return protocol.view_of({name: value for name, value in event.items() if value != "absent"})
@@ -781,6 +789,29 @@ def test_a_cancelled_event_is_gone() -> None:
             {**EVENT, "end": {"dateTime": "2026-04-30T09:00:00", "timeZone": "Mars"}}, id="no zone"
         ),
         pytest.param({**EVENT, "attendees": ["x"]}, id="attendees of another kind"),
+        pytest.param({**EVENT, "attendees": {}}, id="no list of attendees"),
+        pytest.param({**EVENT, "attendees": [{"emailAddress": "x"}]}, id="an address in a text"),
+        pytest.param({**EVENT, "isCancelled": "no"}, id="cancelled in a word"),
+        pytest.param({**EVENT, "isCancelled": 1}, id="cancelled in a number"),
+        pytest.param({**EVENT, "isOnlineMeeting": None}, id="online or not is not told"),
+        pytest.param({**EVENT, "onlineMeeting": "https://x"}, id="a link in the wrong place"),
+        pytest.param({**EVENT, "subject": ["x"]}, id="a subject of another kind"),
+        pytest.param({**EVENT, "subject": "x" * 4097}, id="a subject nobody can have written"),
+        pytest.param({**EVENT, "type": 7}, id="a type of another kind"),
+        pytest.param({**EVENT, "isAllDay": "x"}, id="all day in a word"),
+        pytest.param({**EVENT, "body": "x"}, id="a body of another kind"),
+        pytest.param({**EVENT, "id": {"a": 1}}, id="an id of another kind"),
+        pytest.param({**EVENT, "id": ".."}, id="an id that is a step in a path"),
+        pytest.param({**EVENT, "id": "x" * 4097}, id="an id of pages"),
+        pytest.param({**EVENT, "start": when("9999-12-31T23:59:59", "Etc/GMT+12")}, id="no more"),
+        pytest.param({**EVENT, "start": when("0001-01-01T00:00:00", "Etc/GMT-14")}, id="before"),
+        pytest.param({**EVENT, "end": when("2026-04-30T07:59:59")}, id="an end before the start"),
+        pytest.param({**EVENT, "end": when("2026-04-30T09:00:00+05:00")}, id="an offset as well"),
+        pytest.param({**EVENT, "end": when("2026-04-30T09:00:00", "Europe")}, id="a folder's name"),
+        pytest.param({**EVENT, "end": when("2026-04-30T09:00:00", "x" * 999)}, id="a long zone"),
+        pytest.param({**EVENT, "end": when("2026-04-30T09:00:00", "../UTC")}, id="a path for zone"),
+        pytest.param({**EVENT, "end": when("2026-04-30T09:00:00", "U\0TC")}, id="a zone with NUL"),
+        pytest.param({**EVENT, "attendees": [GUEST] * 4000}, id="attendees beyond reason"),
         pytest.param(None, id="null"),
         pytest.param([], id="a list"),
         pytest.param("text", id="a text"),
@@ -789,6 +820,14 @@ def test_a_cancelled_event_is_gone() -> None:
 def test_an_event_we_cannot_read_is_no_answer(event: Any) -> None:
     with pytest.raises(Broken):
         protocol.view_of(event)
+
+
+def test_half_an_emoji_in_a_text_is_replaced() -> None:
+    """Where a subject was cut: nothing could store it, or send it on."""
+    assert view(subject="Review \ud83d").subject == "Review \ufffd"
+    assert view(subject="Review \ud83d\ude00").subject == "Review \U0001f600"
+    (guest,) = view(attendees=[{"emailAddress": {"name": "\udc00G", "address": "g@x"}}]).guests
+    assert guest.name == "\ufffdG"
 
 
 @pytest.mark.parametrize(
@@ -826,6 +865,9 @@ def test_a_marker_is_found_among_other_properties() -> None:
     assert protocol.marker_of({"singleValueExtendedProperties": None}) == ""
     empty = {"id": protocol.MARKER_ID, "value": None}
     assert protocol.marker_of({"singleValueExtendedProperties": [empty]}) == ""
+    strange: Any
+    for strange in (7, "x", {}, [None], ["x"], [[]], [{"id": protocol.MARKER_ID, "value": [1]}]):
+        assert protocol.marker_of({"singleValueExtendedProperties": strange}) == ""
     assert protocol.marker_of({}) == ""
 
 
@@ -883,12 +925,29 @@ def test_an_attendee_may_lack_anything(one: Any, expected: tuple[str, str, str, 
         pytest.param({"id": "U", "mail": None}, ("U", ()), id="no address"),
         pytest.param({"value": [{"id": "U"}]}, ("U", ()), id="the first of a list"),
         pytest.param({"value": []}, None, id="an empty list"),
-        pytest.param({}, None, id="nobody"),
-        pytest.param(None, None, id="null"),
     ],
 )
 def test_a_users_id_and_addresses(body: Any, expected: Any) -> None:
     assert protocol.user_of(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param({}, id="nobody"),
+        pytest.param([], id="a list"),
+        pytest.param({"value": {}}, id="no list"),
+        pytest.param({"value": [None]}, id="a list of nobody"),
+        pytest.param({"id": 7}, id="a number for an id"),
+        pytest.param({"id": ".."}, id="an id that is a step in a path"),
+        pytest.param({"id": "U", "mail": ["a@x.example"]}, id="addresses"),
+    ],
+)
+def test_a_user_we_cannot_read_is_not_nobody(body: Any) -> None:
+    """Nobody would be told to the LMS as an owner who does not exist."""
+    with pytest.raises(Broken):
+        protocol.user_of(body)
 
 
 @pytest.mark.parametrize(
@@ -900,13 +959,26 @@ def test_a_users_id_and_addresses(body: Any, expected: Any) -> None:
             id="in one order",
         ),
         pytest.param({"allowedOnlineMeetingProviders": []}, "", id="none"),
-        pytest.param({"allowedOnlineMeetingProviders": None}, "", id="null"),
-        pytest.param({}, "", id="not told"),
-        pytest.param(None, "", id="nothing"),
     ],
 )
 def test_the_providers_a_calendar_allows(body: Any, expected: str) -> None:
     assert protocol.providers_of(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"allowedOnlineMeetingProviders": None}, id="null"),
+        pytest.param({"allowedOnlineMeetingProviders": "teamsForBusiness"}, id="a text"),
+        pytest.param({"allowedOnlineMeetingProviders": [None]}, id="a list of nothing"),
+        pytest.param({}, id="not told"),
+        pytest.param(None, id="nothing"),
+    ],
+)
+def test_providers_that_are_not_told_are_not_none(body: Any) -> None:
+    """None would be told to the LMS as an owner without Teams."""
+    with pytest.raises(Broken):
+        protocol.providers_of(body)
 
 
 # -- change notifications ------------------------------------------------------------------
@@ -1006,6 +1078,9 @@ def test_a_subscription_as_graph_tells_it(
         pytest.param({"expirationDateTime": "2026-05-01T08:00:00Z"}, id="no id"),
         pytest.param({"id": "x"}, id="no expiry"),
         pytest.param({"id": "x", "expirationDateTime": "soon"}, id="no time"),
+        pytest.param({"id": "x", "expirationDateTime": "9999-12-31T23:59:59-12:00"}, id="never"),
+        pytest.param({"id": "..", "expirationDateTime": "2026-05-01T08:00:00Z"}, id="a step"),
+        pytest.param({"id": "x", "expirationDateTime": 7}, id="a number for a time"),
         pytest.param(None, id="null"),
         pytest.param([], id="a list"),
     ],
@@ -1170,6 +1245,38 @@ def test_the_request_id_is_kept_for_microsofts_support() -> None:
     assert caught.value.request_id == "inner-id"
 
 
+def test_an_error_with_a_good_status_is_no_answer() -> None:
+    """As a gateway gives it: a cancellation would be taken for carried out."""
+    with pytest.raises(Broken):
+        decipher(Answer(200, {}, b'{"error": {"code": "InternalServerError"}}'), NOW_S)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param({"code": {"a": 1}, "message": ["x"]}, id="other kinds"),
+        pytest.param({"code": "learner@work.example said no"}, id="a code that names somebody"),
+        pytest.param({"code": "x" * 101}, id="a long code"),
+        pytest.param({"code": "a\nb"}, id="a code of two lines"),
+        pytest.param({"innerError": "x", "message": 7}, id="no inner error"),
+    ],
+)
+def test_what_a_strange_error_says_is_not_repeated(error: dict[str, Any]) -> None:
+    with pytest.raises(Broken) as caught:
+        decipher(Answer(500, {}, json.dumps({"error": error}).encode()), NOW_S)
+    assert (caught.value.code, caught.value.message) == ("http_500", "")
+
+
+@pytest.mark.parametrize("message", ["x" * 5_000_000, "a@" * 2_000_000, "@a " * 1_000_000])
+def test_a_message_of_megabytes_takes_no_time(message: str) -> None:
+    body = json.dumps({"error": {"code": "x", "message": message}}).encode()
+    began = time.process_time()
+    with pytest.raises(Broken) as caught:
+        decipher(Answer(500, {}, body), NOW_S)
+    assert len(caught.value.message) <= 200
+    assert time.process_time() - began < 3
+
+
 def test_a_message_is_short_and_without_addresses() -> None:
     long = "User learner@work.example in 'tutor@college.example' " + "x" * 500
     with pytest.raises(RemoteError) as caught:
@@ -1198,11 +1305,14 @@ def test_whether_a_link_leads_to_no_meeting(error: RemoteError, expected: bool) 
 
 def test_a_page_and_where_the_next_one_is() -> None:
     link = "https://graph.test/v1.0/users?$skiptoken=x"
-    assert protocol.pages({"value": [1, 2], "@odata.nextLink": link}) == ([1, 2], link)
+    items = [{"id": "1"}, {"id": "2"}]
+    assert protocol.pages({"value": items, "@odata.nextLink": link}) == (items, link)
     assert protocol.pages({"value": []}) == ([], "")
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"value": None}, {"value": {}}, "x"])
+@pytest.mark.parametrize(
+    "body", [None, [], {}, {"value": None}, {"value": {}}, {"value": [{}, None]}, "x"]
+)
 def test_a_list_that_is_none_is_no_answer(body: Any) -> None:
     with pytest.raises(Broken):
         protocol.pages(body)
@@ -1284,6 +1394,21 @@ def test_each_item_has_a_status_and_headers_of_its_own() -> None:
         pytest.param({"responses": [item(0), item(3)]}, id="numbers that we did not give"),
         pytest.param({"responses": [{"id": "1"}, {"id": "2"}]}, id="no status"),
         pytest.param({"responses": ["x", None]}, id="no objects"),
+        pytest.param({"responses": 7}, id="a number"),
+        pytest.param({"responses": [item(1), item(2), item(1, 404), item(2)]}, id="all twice"),
+        pytest.param({"responses": [item(1, id=1), item(2, id=2.0)]}, id="numbers for ids"),
+        pytest.param({"responses": [item(1, id=" 1"), item(2, id="02")]}, id="ids like ours"),
+        pytest.param({"responses": [item(1, id=[1]), item(2, id={})]}, id="ids of other kinds"),
+        pytest.param(
+            {"responses": [item(1) | {"status": "200"}, item(2) | {"status": True}]},
+            id="statuses in words",
+        ),
+        pytest.param({"responses": [item(1, 0), item(2, 10**400)]}, id="no such statuses"),
+        pytest.param(
+            {"responses": [item(1) | {"status": 1e999}, item(2) | {"status": 200.5}]},
+            id="statuses that are no whole numbers",
+        ),
+        pytest.param({"responses": [item(1, headers="x"), item(2, headers=7)]}, id="no headers"),
         pytest.param([], id="a list"),
     ],
 )
