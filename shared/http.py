@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.errors import Broken
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import Response
     from requests.adapters import HTTPAdapter
 
 MOST_ADDRESSES = 4
+USUAL = {"User-Agent": "teams-communications-connector", "Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,13 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     """
     import requests
 
-    session = requests.Session()
-    # One tenant's cookies are not another's, and nobody here wants any.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # Nor does a machine's ~/.netrc put anything in place of the caller's authorization.
-    session.auth = lambda request: request
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _adapter()(pool_connections=64, pool_maxsize=64))
+    # One pool for both schemes. No session: its cookies, its ~/.netrc and what it merges into each
+    # request are wanted by nobody here, and cost as much as the sending.
+    adapter = _adapter()(pool_connections=64, pool_maxsize=64)
 
     def send(call: Call) -> Answer:
         try:
-            with _answered(session, call) as response:
+            with _answered(adapter, call) as response:
                 body = response.raw.read(answer_limit, decode_content=True)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
@@ -92,33 +89,45 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     return send
 
 
-def _answered(session: Session, call: Call) -> Response:
+def _answered(adapter: HTTPAdapter, call: Call) -> Response:
     """The answer by the first of the call's addresses that can be connected to."""
     if not call.addresses:
-        return _sent(session, call, "", call.timeout_s)
+        return _sent(adapter, call, "", call.timeout_s)
     addresses = call.addresses[:MOST_ADDRESSES]
     # Together no longer than one connecting may take.
     share_s = call.timeout_s / len(addresses)
     for address in addresses[:-1]:
         try:
-            return _sent(session, call, address, share_s)
+            return _sent(adapter, call, address, share_s)
         except OSError as error:
             if not _never_connected(error):
                 raise
-    return _sent(session, call, addresses[-1], share_s)
+    return _sent(adapter, call, addresses[-1], share_s)
 
 
-def _sent(session: Session, call: Call, address: str, connect_s: float) -> Response:
+def _sent(adapter: HTTPAdapter, call: Call, address: str, connect_s: float) -> Response:
     import requests
 
-    request = requests.Request(call.method, call.url, dict(call.headers), data=call.body)
-    prepared = session.prepare_request(request)
-    verify = session.merge_environment_settings(prepared.url, {}, True, None, None)  # noqa: FBT003
+    request = requests.PreparedRequest()
+    request.prepare(call.method, call.url, {**USUAL, **call.headers}, data=call.body)
     # The adapter below reads it; requests itself has no word for it.
-    prepared.pinned_to = address  # type: ignore[attr-defined]
-    return session.send(
-        prepared, timeout=(connect_s, call.timeout_s), allow_redirects=False, **verify
-    )
+    request.pinned_to = address  # type: ignore[attr-defined]
+    proxies, bundle = _surroundings(call.url)
+    timeout_s = (connect_s, call.timeout_s)
+    return adapter.send(request, timeout=timeout_s, verify=bundle or True, proxies=proxies)
+
+
+def _surroundings(url: str) -> tuple[dict[str, str], str]:
+    """Proxies and certificate authorities as the environment names them for *url*."""
+    scheme, host = urlsplit(url)[:2]
+    return _proxies(f"{scheme}://{host}"), os.environ.get("REQUESTS_CA_BUNDLE", "")
+
+
+@lru_cache(1024)
+def _proxies(origin: str) -> dict[str, str]:
+    from requests.utils import get_environ_proxies
+
+    return get_environ_proxies(origin)
 
 
 def _never_connected(error: OSError) -> bool:

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType
 
 from shared.model import ComponentId, PersonKey, TenantId, fold
@@ -24,6 +25,7 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9._ :@+=-]")
 _ADDRESS = re.compile(r"[^@\s]@[^@\s]")
 
 
+@lru_cache(8192)  # each step of a run asks again
 def component_key(component: ComponentId) -> ComponentKey:
     """A key for any LMS id; two ids never share one.
 

@@ -15,6 +15,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,8 +39,10 @@ from shared.table import (
     op_size,
     rows,
 )
+from shared.telemetry import inherited
 
 V = TypeVar("V")
+LANES = 8
 LAST = "\x7f"  # after every character our keys use
 
 
@@ -285,6 +288,16 @@ class Store:
     def organizer(self, tenant: TenantId, owner_key: str) -> Organizer | None:
         held = self.read(partition(tenant), organizer_key(owner_key), Organizer)
         return held.value if held else None
+
+    def organizers_among(self, tenant: TenantId, owner_keys: Iterable[str]) -> dict[str, Organizer]:
+        """What is known of some owners, by owner key; several are read at a time."""
+        keys = list(owner_keys)
+        if len(keys) == 1:
+            read = [self.organizer(tenant, keys[0])]
+        else:
+            with ThreadPoolExecutor(LANES, "organizers", inherited()) as pool:
+                read = list(pool.map(lambda key: self.organizer(tenant, key), keys))
+        return {organizer.key: organizer for organizer in read if organizer}
 
     def drop_organizers(self, tenant: TenantId, owner_keys: Iterable[str]) -> None:
         """For owners that are known; no harm to those that are not."""

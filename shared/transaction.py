@@ -47,12 +47,14 @@ def group(
     """Headers and body of the ``POST`` to ``$batch``; the SDK's policies sign it."""
     mark = uuid.uuid4().hex
     parts = [f"--batch_{mark}\r\nContent-Type: multipart/mixed; boundary=changeset_{mark}\r\n\r\n"]
+    row_url = f"{table_url}(PartitionKey='{_literal(partition)}',RowKey="
     for n, one in enumerate(operations):
         parts.append(
             f"--changeset_{mark}\r\nContent-Type: application/http\r\n"
             f"Content-Transfer-Encoding: binary\r\nContent-ID: {n}\r\n\r\n"
         )
-        parts += _request(table_url, partition, one)
+        url = table_url if one.method == "POST" else f"{row_url}'{_literal(one.key)}')"
+        parts += _request(url, partition, one)
     parts.append(f"--changeset_{mark}--\r\n\r\n--batch_{mark}--\r\n")
     headers = {
         "Accept": "application/json",
@@ -64,9 +66,8 @@ def group(
     return headers, "".join(parts).encode()
 
 
-def _request(table_url: str, partition: str, one: Operation) -> Iterable[str]:
-    where = "" if one.method == "POST" else f"({_keys(partition, one.key)})"
-    yield f"{one.method} {table_url}{where} HTTP/1.1\r\nAccept: application/json\r\n"
+def _request(url: str, partition: str, one: Operation) -> Iterable[str]:
+    yield f"{one.method} {url} HTTP/1.1\r\nAccept: application/json\r\n"
     if one.method == "POST":
         yield "Prefer: return-no-content\r\n"  # else the whole row comes back
     elif one.etag or one.method == "DELETE":
@@ -79,11 +80,8 @@ def _request(table_url: str, partition: str, one: Operation) -> Iterable[str]:
     yield f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}\r\n"
 
 
-def _keys(partition: str, key: str) -> str:
-    def literal(text: str) -> str:
-        return quote(text.replace("'", "''"), safe="")
-
-    return f"PartitionKey='{literal(partition)}',RowKey='{literal(key)}'"
+def _literal(text: str) -> str:
+    return quote(text.replace("'", "''"), safe="")
 
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")

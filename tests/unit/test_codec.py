@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shared import brake, codec
 from shared.hints import Hint
 from shared.model import (
+    AttendanceSettings,
     Booking,
     EventId,
     Flag,
@@ -169,6 +170,13 @@ def test_a_field_without_a_default_must_be_there() -> None:
         codec.loads(Person, without(codec.dumps(Person("a@b.example", "A")), "email"))
 
 
+def test_a_setting_is_written_though_it_is_the_default_today() -> None:
+    """Tomorrow's default may be another one; what the tenant has must not change with it."""
+    stored = json.loads(codec.dumps(a_tenant()))
+    assert stored["attendance"]["retry_nights"] == AttendanceSettings().retry_nights
+    assert stored["attendance"]["learner_time"] == AttendanceSettings().learner_time
+
+
 # -- forms ---------------------------------------------------------------------------------
 
 
@@ -178,10 +186,8 @@ def test_texts_beyond_ascii_are_stored_as_they_are() -> None:
     assert "\\u" not in text
 
 
-def test_nothing_is_wasted_on_spaces() -> None:
-    assert codec.dumps(PersonRow("A", "a@b.example")) == (
-        '{"name":"A","email":"a@b.example","entra_id":null,"same_as":""}'
-    )
+def test_nothing_is_wasted_on_spaces_or_on_fields_that_hold_nothing() -> None:
+    assert codec.dumps(PersonRow("A", "a@b.example")) == '{"name":"A","email":"a@b.example"}'
 
 
 def test_enums_and_ids_are_stored_by_their_value() -> None:
