@@ -6,6 +6,8 @@ Where to disturb is read off the flow's own trace, so a new step is covered by b
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from shared.errors import NotAllowed
 from shared.http import Answer
 from tests.flows.world import TENANT
 from tests.simulators.faults import Effect as Effects
-from tests.torture.flows import Flow, at
+from tests.torture.flows import FLOWS, Flow, at
 from tests.torture.gate import Effect, Gate, Killed, Twist
 from tests.torture.promises import broken_at_rest, broken_now
 from tests.torture.rest import come_to_rest
@@ -212,7 +214,7 @@ RACES += [
     Way(f"{name} in turns", EVERY, lambda *_: Twist("in turns"), same, beside=act)
     for name, act, same in INTRUDERS
 ]
-WAYS = [*CUTS, *FAULTS, *RACES, *SLOW]
+CLASSES = {"cuts": CUTS, "faults": [*FAULTS, *SLOW], "races": RACES}
 
 
 def trace_of(flow: Flow) -> list[Effect]:
@@ -291,6 +293,26 @@ def end_of(world: TortureWorld) -> dict[str, Any]:
         "notes": {c.id: [(n.title, n.hours) for n in c.notes] for c in account.components.values()},
         "mails": dict(sorted(invitations.items())),
     }
+
+
+def campaign(until: float, seed: int) -> Counter[str]:
+    """All cases in an order of *seed*'s, until the (monotonic) time is over or one is broken: its
+    story is printed."""
+    every = [
+        (kind, case) for kind, ways in CLASSES.items() for f in FLOWS for case in cases(f, ways)
+    ]
+    random.Random(seed).shuffle(every)
+    figures: Counter[str] = Counter({"cases": len(every)})
+    for kind, case in every:
+        if time.monotonic() >= until:
+            break
+        figures[f"{kind} played"] += 1
+        broken = broken_by(case)
+        if broken:
+            print("\n".join([str(case), *broken]))
+            figures["violations"] += 1
+            break
+    return figures
 
 
 _ENDS: dict[str, dict[str, Any]] = {}

@@ -9,13 +9,23 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from component_http.notify import take
 from shared.errors import Broken, NotAllowed
@@ -602,3 +612,27 @@ class Histories(RuleBasedStateMachine):
             figures["events told"] += len(world.told(component.id))
             with contextlib.suppress(*NOT_NOW):
                 figures[f"end {world.show(component.id)['state']}"] += 1
+
+
+AT_ONCE = settings(
+    max_examples=50,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def campaign(until: float, first: int) -> Counter[str]:
+    """Histories, fifty to a seed, until the (monotonic) time is over or one is broken: the shortest
+    like it is printed."""
+    figures.clear()
+    now = first
+    while time.monotonic() < until and not figures["violations"]:
+        try:
+            run_state_machine_as_test(seed(now)(Histories), settings=AT_ONCE)
+        except Exception as broken:  # noqa: BLE001 - whatever it is, it is the finding
+            print(f"seed {now}:", *traceback.format_exception_only(broken), sep="\n")
+            figures["violations"] += 1
+        now += 1
+    return figures
