@@ -25,6 +25,8 @@ ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
+_DURABLE = Path(__file__).with_name("durable.js")
+
 
 class Azurite:
     """An emulator that can be started, stopped and started again where it was.
@@ -38,6 +40,7 @@ class Azurite:
         *,
         queues: bool = True,
         location: Path | None = None,
+        durable: bool = False,
         certificate: tuple[Path, Path] | None = None,
         logs: Path | None = None,
     ) -> None:
@@ -47,12 +50,14 @@ class Azurite:
             queues: Serve queues beside tables.
             location: Keep the data in this folder over a stop (written to disk within 5 s, and
                 when stopped rather than killed); None: in memory, lost at a stop.
+            durable: Of tables kept so, lose nothing that was acknowledged, though killed.
             certificate: PEM files of a certificate and its key: serve https, and take bearer
                 tokens too (with audience https://storage.azure.com, an issuer that begins with
                 https://sts.windows.net/, and times; any signature).
             logs: Folder for what it prints; None: a temporary one.
         """
         self.location = location
+        self.durable = durable
         self.certificate = certificate
         self.table_port: int | None = None
         self.queue_port: int | None = None
@@ -110,7 +115,7 @@ class Azurite:
                 child.kill()
 
     def kill(self) -> None:
-        """Stop it as a crash would: the last seconds' writes may be missing on disk."""
+        """Stop it as a crash would: unless *durable*, the last seconds' writes may be missing."""
         for child in self._children:
             child.kill()
 
@@ -142,7 +147,8 @@ class Azurite:
 
     def _command(self, service: str, port: int) -> list[str]:
         main = environment.AZURITE / "node_modules/azurite/dist/src" / service / "main.js"
-        command = [environment.node(), str(main), f"--{service}Port", str(port)]
+        durable = ["--require", str(_DURABLE)] if self.durable and service == "table" else []
+        command = [environment.node(), *durable, str(main), f"--{service}Port", str(port)]
         # It reports home unless told not to.
         command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         if self.location:

@@ -48,6 +48,7 @@ class LocalHost:
         self._timers = timers
         self._port = port
         self._child: Child | None = None
+        self._serves = False
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy between two processes of one machine
 
@@ -69,6 +70,15 @@ class LocalHost:
         Raises:
             ChildError: It does not; the message has the end of its log.
         """
+        self.spawn(clock=clock)
+        try:
+            self.wait(timeout_s)
+        except BaseException:
+            self.child.kill()
+            raise
+
+    def spawn(self, *, clock: datetime | str | None = None) -> None:
+        """Start it, without waiting."""
         self._clock = clock or self._clock
         command = [sys.executable, "-m", "tests.local.host", "--port", str(self._port)]
         command += ["--app", str(self._app)] if self._app != ROOT else []
@@ -78,15 +88,20 @@ class LocalHost:
         if not self._timers:
             command += ["--no-timers"]
         env = {**os.environ, **self.env}
+        self._serves = False
         self._child = Child("host", command, log=self.log, env=env, cwd=ROOT, lines=True)
-        try:
+
+    def wait(self, timeout_s: float = 30.0) -> None:
+        """Wait until it serves, if it does not yet.
+
+        Raises:
+            ChildError: It does not; the message has the end of its log.
+        """
+        while not self._serves:
             # What the app prints while it is imported may come first.
-            while not (line := self._child.read_line(timeout_s)).startswith("ready http"):
-                continue
-        except BaseException:
-            self._child.kill()
-            raise
-        self._port = int(line.rpartition(":")[2])
+            line = self.child.read_line(timeout_s)
+            if line.startswith("ready http"):
+                self._port, self._serves = int(line.rpartition(":")[2]), True
 
     def stop(self) -> int:
         """Stop it as Azure does, if it was started; return its exit status."""

@@ -69,6 +69,19 @@ def test_tables_are_kept_on_disk_over_a_stop(tmp_path: Path) -> None:
         assert table.get_entity("p", "r")["RowKey"] == "r"
 
 
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    azurite = Azurite(queues=False, location=tmp_path, durable=True)
+    with azurite.running():
+        service = TableServiceClient.from_connection_string(azurite.connection_string)
+        table = service.create_table("kept")
+        table.submit_transaction(
+            [("create", {"PartitionKey": "p", "RowKey": f"r{n}"}) for n in range(3)]
+        )
+        azurite.kill()
+        azurite.start()
+        assert [row["RowKey"] for row in table.list_entities()] == ["r0", "r1", "r2"]
+
+
 def test_https_with_bearer_tokens(tmp_path: Path) -> None:
     """A token of the right audience opens it; one for Graph does not."""
     authority = trustme.CA()

@@ -44,7 +44,7 @@ def is_live(event: Event) -> bool:
 
 
 def record_of(world: Watched, component: str, tenant: str = TENANT) -> Record | None:
-    held = Store(world.memory).get(TenantId(tenant), component_key(component))  # type: ignore[arg-type]
+    held = Store(world.memory).get(TenantId(tenant), component_key(component))
     return held.record if held else None
 
 
@@ -117,7 +117,7 @@ def _hours(world: Watched, tenant: str) -> Iterator[str]:
 def _time_in_reports(world: Watched, component: str, tenant: str) -> timedelta:
     """All that any report of the component's meetings spans."""
     total = timedelta()
-    for event in ours(world, tenant).get(component_key(component), []):  # type: ignore[arg-type]
+    for event in ours(world, tenant).get(component_key(component), []):
         for url in event.join_urls:
             for report in world.graph.meetings[url].reports:
                 total += report.ended_at - report.started_at
