@@ -12,6 +12,7 @@ from typing import List  # noqa: UP035 - the worker knows no ``list`` of an outp
 import azure.functions as func
 
 from shared.config import has_work_queue
+from shared.telemetry import wordless
 
 bp = func.Blueprint()
 
@@ -20,6 +21,7 @@ if has_work_queue(os.environ):
     @bp.function_name("attendance_timer")
     @bp.timer_trigger(arg_name="timer", schedule="%ATTENDANCE_CRON%")
     @bp.queue_output(arg_name="work", queue_name="connector-work", connection="WORK_QUEUE")
+    @wordless()
     def hand_out_night(
         timer: func.TimerRequest,
         context: func.Context,
@@ -39,6 +41,7 @@ else:
 
     @bp.function_name("attendance_timer")
     @bp.timer_trigger(arg_name="timer", schedule="%ATTENDANCE_CRON%")
+    @wordless()
     def attendance_timer(timer: func.TimerRequest, context: func.Context) -> None:
         from attendance_timer.night import night
         from shared.telemetry import carried

@@ -32,11 +32,11 @@ def _answering(
     @functools.wraps(call)
     def handler(req: func.HttpRequest) -> func.HttpResponse:
         from shared.contract import is_tenant_id
-        from shared.telemetry import bound
+        from shared.telemetry import bound, wordless
 
         tenant = _named(req, "tenantId")
         # What is no tenant's id is anybody's text, and not for the log.
-        with bound(**({"tenant": tenant} if is_tenant_id(tenant) else {})):
+        with wordless(), bound(**({"tenant": tenant} if is_tenant_id(tenant) else {})):
             return answer(req)
 
     def answer(req: func.HttpRequest) -> func.HttpResponse:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, List  # noqa: UP035 - the worker knows no ``li
 import azure.functions as func
 
 from shared.config import has_work_queue
+from shared.telemetry import wordless
 
 if TYPE_CHECKING:
     from shared.fan_out import Job
@@ -24,6 +25,7 @@ QUEUE, CONNECTION = "connector-work", "WORK_QUEUE"
 
 @bp.function_name("catch_up_timer")
 @bp.timer_trigger(arg_name="timer", schedule="%CATCH_UP_CRON%")
+@wordless()
 def catch_up_timer(timer: func.TimerRequest, context: func.Context) -> None:
     from schedule_timer.catch_up import catch_up
     from shared.telemetry import carried
@@ -47,6 +49,7 @@ if has_work_queue(os.environ):
     @bp.function_name("schedule_timer")
     @bp.timer_trigger(arg_name="timer", schedule="%SCHEDULE_CRON%")
     @bp.queue_output(arg_name="work", queue_name=QUEUE, connection=CONNECTION)
+    @wordless()
     def hand_out_sweep(
         timer: func.TimerRequest,
         context: func.Context,
@@ -61,6 +64,7 @@ if has_work_queue(os.environ):
 
     @bp.function_name("sweep_piece")
     @bp.queue_trigger(arg_name="message", queue_name=QUEUE, connection=CONNECTION)
+    @wordless()
     def sweep_piece(message: func.QueueMessage) -> None:
         """One piece of one tenant's sweep or night. What it raises is tried again by the host."""
         from shared.fan_out import carry_out, read
@@ -72,6 +76,7 @@ if has_work_queue(os.environ):
 
     @bp.function_name("work_poisoned")
     @bp.queue_trigger(arg_name="message", queue_name=f"{QUEUE}-poison", connection=CONNECTION)
+    @wordless()
     def work_poisoned(message: func.QueueMessage) -> None:
         """A piece that the host gave up."""
         from shared.fan_out import give_up, read
@@ -85,6 +90,7 @@ else:
 
     @bp.function_name("schedule_timer")
     @bp.timer_trigger(arg_name="timer", schedule="%SCHEDULE_CRON%")
+    @wordless()
     def schedule_timer(timer: func.TimerRequest, context: func.Context) -> None:
         from schedule_timer.sweep import sweep
         from shared.telemetry import carried

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.errors import ConnectorError
 from shared.model import Tenant, TenantId
-from shared.telemetry import bound
+from shared.telemetry import bound, crash_of
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,11 @@ def _run(
         )
         future.set_result({"error": type(error).__name__})
     except Exception as error:
-        log.exception("tenant_run.crashed", extra={"tenant": tenant.id, "run": what})
+        log.error(
+            "tenant_run.crashed",
+            exc_info=crash_of(error),
+            extra={"tenant": tenant.id, "run": what},
+        )
         future.set_result({"error": type(error).__name__})
     except BaseException as error:  # noqa: BLE001 - raised where the run waits, not swallowed
         future.set_exception(error)

@@ -16,6 +16,7 @@ ConnectorError
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,21 +68,27 @@ class Unavailable(ConnectorError):
     """The store did not answer; nothing is known to have been written."""
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+
+
 class RemoteError(ConnectorError):
     """Another system answered with an error, or not at all.
 
     Attributes:
         system: ``graph``, ``entra`` or ``lms``.
         code: The system's own error code, or ours where it has none (``timeout``).
+        message: The other side's words, which may repeat what it was asked: whose address, which
+            subject. So they are no part of what the error prints as.
         request_id: The other side's id for the request, where it gave one.
     """
 
     def __init__(self, system: str, code: str, message: str = "", request_id: str = "") -> None:
-        super().__init__(f"{system}: {code}: {message} (request-id {request_id or 'none'})")
+        # Anything may stand where a name should.
+        self.code = code if _NAME.fullmatch(code) else "unclear"
+        self.request_id = request_id if _NAME.fullmatch(request_id) else ""
+        super().__init__(f"{system}: {self.code} (request-id {self.request_id or 'none'})")
         self.system = system
-        self.code = code
         self.message = message
-        self.request_id = request_id
 
 
 class Throttled(RemoteError):

@@ -18,6 +18,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from shared.errors import ConnectorError
+
 R = TypeVar("R")
 
 OURS = ("shared", "component_http", "schedule_timer", "attendance_timer")
@@ -85,6 +87,37 @@ def bound(**more: Any) -> Iterator[None]:
         yield
     finally:
         _bound.reset(token)
+
+
+# -- errors that nobody foresaw -------------------------------------------------------------
+
+
+class Crashed(Exception):
+    """An error that nobody foresaw: its kind, and the place by its traceback.
+
+    Not its words: a ``ValueError`` quotes the value, which may be anybody's name.
+    """
+
+
+def crash_of(error: Exception) -> Crashed:
+    """What may be told of *error*."""
+    kinds: list[str] = []
+    at: BaseException | None = error
+    while at is not None:
+        kinds.append(type(at).__name__)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return Crashed(" from ".join(kinds)).with_traceback(error.__traceback__)
+
+
+@contextlib.contextmanager
+def wordless() -> Iterator[None]:
+    """Raises ``Crashed`` for an error that nobody foresaw: the host logs whatever leaves us."""
+    try:
+        yield
+    except (ConnectorError, Crashed):
+        raise
+    except Exception as error:  # noqa: BLE001 - raised again, in other words
+        raise crash_of(error) from None
 
 
 # -- threads of our own --------------------------------------------------------------------

@@ -14,8 +14,17 @@ from typing import Any
 import pytest
 
 from shared.each import each_tenant
+from shared.errors import RemoteError, Unavailable
 from shared.model import TenantId
-from shared.telemetry import EventFormatter, bound, carried, inherited, prepare
+from shared.telemetry import (
+    Crashed,
+    EventFormatter,
+    bound,
+    carried,
+    inherited,
+    prepare,
+    wordless,
+)
 from tests.build import a_tenant
 
 OURS = logging.getLogger("shared.sweep_of_tests")
@@ -138,6 +147,55 @@ def test_a_handler_with_a_form_of_its_own_keeps_it() -> None:
     finally:
         for handler in (own, other):
             root.removeHandler(handler)
+
+
+# -- errors that nobody foresaw -------------------------------------------------------------
+
+
+SOMEBODY = "L. Earner"
+
+
+def fail_unforeseen() -> None:
+    try:
+        {}[SOMEBODY]
+    except KeyError as error:
+        raise ValueError(SOMEBODY) from error
+
+
+def test_a_crash_tells_its_kind_and_place_and_none_of_its_words(host: Host) -> None:
+    each_tenant("test", [a_tenant(id=TenantId("a"))], lambda tenant: fail_unforeseen(), 10)
+    (text,) = host.texts
+    assert "Crashed: ValueError from KeyError" in text
+    assert "in fail_unforeseen" in text
+    assert SOMEBODY not in text
+
+
+def test_what_leaves_a_function_has_no_words_either() -> None:
+    with pytest.raises(Crashed) as caught, wordless():
+        fail_unforeseen()
+    assert str(caught.value) == "ValueError from KeyError"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert caught.traceback[-1].name == "fail_unforeseen"
+
+
+def test_what_another_system_says_is_no_part_of_what_an_error_prints_as() -> None:
+    said = f"No mailbox for {SOMEBODY}"
+    error = RemoteError("graph", "ErrorItemNotFound", said, "r-1")
+    assert str(error) == "graph: ErrorItemNotFound (request-id r-1)"
+    assert said not in repr(error)
+    assert error.message == said
+
+
+@pytest.mark.parametrize("code", [SOMEBODY, "l.earner@work.example", "", "x" * 101, "a\nb"])
+def test_what_is_no_code_is_not_taken_for_one(code: str) -> None:
+    error = RemoteError("graph", code, request_id=code)
+    assert (error.code, error.request_id) == ("unclear", "")
+
+
+def test_an_error_raised_on_purpose_keeps_its_words() -> None:
+    with pytest.raises(Unavailable, match="no table"), wordless():
+        raise Unavailable("no table")
 
 
 # -- whose invocation ----------------------------------------------------------------------
