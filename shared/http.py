@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
+from io import BufferedReader, RawIOBase
+from math import inf
+from socket import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +28,7 @@ USUAL = {"User-Agent": "teams-communications-connector", "Accept-Encoding": "gzi
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request not yet sent. *timeout_s* bounds the connecting and each wait for bytes.
+    """A request not yet sent. *timeout_s* bounds the connecting, and then the answer as a whole.
 
     *addresses* are where to connect, the first that lets us, whatever the host's name leads to by
     then; certificate and ``Host`` are the name's all the same. Empty: the name is looked up.
@@ -77,7 +82,8 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
                 body = response.raw.read(answer_limit, decode_content=True)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, OSError, UnicodeError) as error:
+            # UnicodeError: a token or an address from outside that no header can hold.
             kind = "timeout" if isinstance(error, requests.Timeout) else "no_answer"
             raise Broken(system, kind, type(error).__name__) from error
         except Exception as error:
@@ -143,11 +149,39 @@ def _never_connected(error: OSError) -> bool:
 
 @cache
 def _adapter() -> type[HTTPAdapter]:
-    """An adapter that connects where a request is pinned to. Its connections are pooled by
-    address and name, so none is shared with another name or with an address nobody checked."""
+    """An adapter that connects where a request is pinned to, and waits for no dripping answer.
+
+    Its connections are pooled by address and name, so none is shared with another name or with an
+    address nobody checked.
+    """
+    from http.client import HTTPResponse
+
     from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Response(HTTPResponse):
+        def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            self.fp = BufferedReader(_Arriving(self.fp.detach(), sock))
+
+    class Connection(HTTPConnection):
+        response_class = Response
+
+    class SecureConnection(HTTPSConnection):
+        response_class = Response
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
 
     class Pinning(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
+
         def build_connection_pool_key_attributes(
             self, request: Any, verify: Any, cert: Any = None
         ) -> Any:
@@ -163,6 +197,36 @@ def _adapter() -> type[HTTPAdapter]:
             return {**where, "host": f"[{address}]" if ":" in address else address}, tls
 
     return Pinning
+
+
+class _Arriving(RawIOBase):
+    """The bytes of one answer, all of which must come within the socket's timeout.
+
+    The timeout by itself begins anew with every byte.
+    """
+
+    def __init__(self, raw: RawIOBase, sock: socket) -> None:
+        self._raw = raw
+        self._socket = sock
+        self._timeout_s = sock.gettimeout()
+        self._end = time.monotonic() + (self._timeout_s or inf)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._socket.settimeout(None if left_s == inf else left_s)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            with suppress(OSError):  # it may be closed already; else it may serve another request
+                self._socket.settimeout(self._timeout_s)
+            self._raw.close()
+        super().close()
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -8,6 +8,7 @@ anything else is the sweep's to retry.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -39,6 +40,7 @@ BATCHES_IN_FLIGHT = 8
 TRIES = 4
 PAGES = 200
 FRESH = True
+_LINK = re.compile(r"[\x21-\x7e]{1,16384}")
 
 Outcome = Any
 """What Graph answered as JSON (None for an empty answer), or the RemoteError it meant."""
@@ -137,7 +139,7 @@ class Graph:
 
     def next_page(self, request: Request, link: str) -> Request:
         """The request of a next link. Raises Broken when it leads elsewhere."""
-        if not link.startswith(self._base + "/"):
+        if not (link.startswith(self._base + "/") and _LINK.fullmatch(link)):
             raise Broken("graph", "foreign_next_link")
         path = link[len(self._base) :]
         return Request("GET", path, request.mailbox, request.headers)

@@ -342,12 +342,12 @@ def view_of(event: Any) -> View:
         body = _of(event, "body", dict, {})
         return Seen(
             event_id=EventId(_id(event)),
-            change_key=_text(event, "@odata.etag"),
+            change_key=_tag(event),
             slot=Slot(start, end),
             subject=_text(event, "subject"),
             guests=guests,
             online=_flag(event, "isOnlineMeeting"),
-            join_url=_text(_of(event, "onlineMeeting", dict, {}), "joinUrl"),
+            join_url=_link(_of(event, "onlineMeeting", dict, {})),
             shape=Shape.SINGLE if single and not all_day else Shape.OTHER,
             body=whole(_of(body, "content", str, "")) if "body" in event else None,
         )
@@ -634,6 +634,9 @@ LONGEST_GUESTS = 100_000
 """Characters of all attendees' addresses and names: they stand in the row that claims a write."""
 
 
+_HEADER = re.compile(r"[\x20-\x7e]*")
+
+
 @contextmanager
 def _reading(what: str) -> Iterator[None]:
     """Turns whatever a strange *what* does to its reader into ``Broken``."""
@@ -682,8 +685,25 @@ def whole(text: str) -> str:
 
 def _id(item: Any) -> str:
     found = _plain(item["id"])
-    if found in ("", ".", ".."):  # dots alone would be steps in a path
+    # Dots alone would be steps in a path; an id that had to be mended names nothing.
+    if found in ("", ".", "..") or found != item["id"]:
         raise ValueError("id")
+    return found
+
+
+def _tag(item: Any) -> str:
+    """An item's version, which goes back in a header."""
+    found = _text(item, "@odata.etag")
+    if not _HEADER.fullmatch(found):
+        raise ValueError("@odata.etag")
+    return found
+
+
+def _link(meeting: Any) -> str:
+    """The link that people will follow, in whatever the LMS shows it with; "" for none yet."""
+    found = _text(meeting, "joinUrl")
+    if found and not found.startswith("https://"):
+        raise ValueError("joinUrl")
     return found
 
 

@@ -803,6 +803,12 @@ def test_a_cancelled_event_is_gone() -> None:
         pytest.param({**EVENT, "id": {"a": 1}}, id="an id of another kind"),
         pytest.param({**EVENT, "id": ".."}, id="an id that is a step in a path"),
         pytest.param({**EVENT, "id": "x" * 4097}, id="an id of pages"),
+        pytest.param({**EVENT, "id": "AAMk\ud83d"}, id="an id with half a character"),
+        pytest.param({**EVENT, "@odata.etag": "a\r\nb: c"}, id="a version of two headers"),
+        pytest.param({**EVENT, "@odata.etag": "\u0416"}, id="a version no header can hold"),
+        pytest.param(
+            {**EVENT, "onlineMeeting": {"joinUrl": "javascript:x"}}, id="a link that runs"
+        ),
         pytest.param({**EVENT, "start": when("9999-12-31T23:59:59", "Etc/GMT+12")}, id="no more"),
         pytest.param({**EVENT, "start": when("0001-01-01T00:00:00", "Etc/GMT-14")}, id="before"),
         pytest.param({**EVENT, "end": when("2026-04-30T07:59:59")}, id="an end before the start"),

@@ -1,0 +1,1 @@
+"""Input from those who mean harm, or whose software does."""
