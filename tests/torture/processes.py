@@ -314,13 +314,14 @@ class Processes:
         self.pass_(minutes=self.die.uniform(0.5, 3))
 
     def _calm(self) -> None:
-        """Nothing fails any more, both hosts are up, and every webhook has been sent."""
-        self.graph.faults.clear()
-        self.lms.faults.clear()
+        """Both hosts are up for good, then nothing fails any more, and every webhook is sent."""
         for host in self.hosts:
             host.wait()
         self.pass_(seconds=1)  # for whoever's start took that long
         self.lms.outbox.release_held()
+        self.lms.outbox.drain(20)
+        self.graph.faults.clear()
+        self.lms.faults.clear()
         for _ in range(20):
             if self.lms.outbox.drain() and not self.lms.outbox.waiting():
                 return
@@ -594,10 +595,12 @@ def round_of(seed: str, figures: Counter[str], by_day: int, by_night: int) -> li
 
 
 def campaign(until: float, seed: int) -> Counter[str]:
-    """Rounds until the (monotonic) time is over, or a promise was broken: that is printed."""
+    """Rounds until the (monotonic) time is over or a promise was broken, which is printed."""
     figures: Counter[str] = Counter()
-    while time.monotonic() < until and not figures["violations"]:
-        broken = round_of(f"{seed}/{figures['rounds']}", figures, 14, 7)
-        print("\n".join(broken), end="\n" if broken else "")
-        figures["violations"] += bool(broken)
-    return figures
+    broken: list[str] = []
+    while time.monotonic() < until and not broken:
+        broken = round_of(f"{seed}/{figures['rounds']}", figures, by_day=14, by_night=7)
+    if broken:
+        print("\n".join(broken))
+    named = {f"real processes' {name}": count for name, count in figures.items()}
+    return Counter({**named, "violations": int(bool(broken))})
