@@ -138,7 +138,7 @@ class Store:
         """
         done: list[Stored | Stale] = []
         # One group's rows at a time: their texts are most of the memory that a sweep takes.
-        for group in _groups((write, _ops(write)) for write in writes):
+        for group in _groups(_change(write) for write in writes):
             try:
                 done += self._commit(tenant, group)
             except Stale as stale:
@@ -148,21 +148,16 @@ class Store:
                     done += [self._alone(tenant, one) for one in group]
         return done
 
-    def _alone(self, tenant: TenantId, one: tuple[Write, list[Op]]) -> Stored | Stale:
+    def _alone(self, tenant: TenantId, one: _Change) -> Stored | Stale:
         try:
             return self._commit(tenant, [one])[0]
         except Stale as stale:
             return stale
 
-    def _commit(self, tenant: TenantId, group: list[tuple[Write, list[Op]]]) -> list[Stored]:
-        ops = {_name(op): op for _, ops in group for op in ops}
+    def _commit(self, tenant: TenantId, group: list[_Change]) -> list[Stored]:
+        ops = {_name(op): op for one in group for op in one.ops}
         etags = dict(zip(ops, self.table.commit(partition(tenant), [*ops.values()]), strict=True))
-        done = []
-        for write, _ in group:
-            record = _settled(write.record)
-            home = f"component|{record.key}"
-            done.append(Stored(record, etags[home], home, _shelf_key(record), _month(write)))
-        return done
+        return [replace(one.then, etag=etags[one.then.read_as]) for one in group]
 
     def months_before(self, tenant: TenantId, month: str) -> Iterator[tuple[str, ComponentKey]]:
         """Month and key of the components before *month* (``2026-04``), oldest first."""
@@ -329,11 +324,6 @@ def _stored(row: Row) -> Stored:
     return Stored(record, row.etag, row.key, on, row.marks.get("month", ""))
 
 
-def _settled(record: Record) -> Record:
-    """The record as it is stored: its new history lines stand in rows of their own."""
-    return replace(record, fresh=(), lines=record.lines + (1 if record.fresh else 0))
-
-
 def _shelf_key(record: Record) -> str:
     place = shelf(record)
     return f"{place[0].value}|{place[1]}|{record.key}" if place else ""
@@ -354,9 +344,19 @@ def month_key(month: str, key: ComponentKey) -> str:
     return f"month|{month}|{key}"
 
 
-def _ops(write: Write) -> list[Op]:
-    """The operations of one change; the first is the record's."""
-    seen, record = write.seen, _settled(write.record)
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The operations of one write, and what is stored *then*, all but its ETag."""
+
+    ops: list[Op]
+    then: Stored
+
+
+def _change(write: Write) -> _Change:
+    seen, fresh = write.seen, write.record.fresh
+    # New history lines stand in a row of their own.
+    lines = write.record.lines + (1 if fresh else 0)
+    record = replace(write.record, fresh=(), lines=lines)
     on, text, month = _shelf_key(record), codec.dumps(record), _month(write)
     was = seen.on if seen else ""
     home = Row(f"component|{record.key}", text, {"on": on, "month": month})
@@ -377,40 +377,36 @@ def _ops(write: Write) -> list[Op]:
             ops.append(Delete(was, guard))
         if on:
             ops.append(Put(Row(on, text, marks)))
-    if write.record.fresh:
-        line = Row(
-            f"history|{record.key}|{record.lines:08d}", codec.dumps(_Lines(write.record.fresh))
-        )
-        ops.append(Insert(line))
+    if fresh:
+        key = f"history|{record.key}|{lines:08d}"
+        ops.append(Insert(Row(key, codec.dumps(_Lines(fresh)))))
     if seen and seen.month and seen.month != month:
         ops.append(Delete(month_key(seen.month, record.key)))
     if month and not (seen and seen.month == month):
         ops.append(Put(Row(month_key(month, record.key), "")))
-    return [*ops, *write.beside]
+    return _Change([*ops, *write.beside], Stored(record, "", home.key, on, month))
 
 
-def _groups(
-    writes: Iterable[tuple[Write, list[Op]]],
-) -> Iterator[list[tuple[Write, list[Op]]]]:
+def _groups(changes: Iterable[_Change]) -> Iterator[list[_Change]]:
     """Cut where a transaction would be too long or too large; a component is never cut.
 
     A row that several components bring along alike (a person they share) counts, and is written,
     once; each keeps it, in case the group loses and is split.
     """
-    group: list[tuple[Write, list[Op]]] = []
+    group: list[_Change] = []
     held: dict[str, Op] = {}
     size = 0
-    for write, ops in writes:
-        new = {_name(op): op for op in ops if held.get(_name(op)) != op}
+    for change in changes:
+        named = {_name(op): op for op in change.ops}
+        new = {name: op for name, op in named.items() if held.get(name) != op}
         weight = sum(map(op_size, new.values()))
         full = len(held) + len(new) > GROUP_OPERATIONS or size + weight > GROUP_BYTES
         if group and (full or new.keys() & held.keys()):
             yield group
             group, held, size = [], {}, 0
-            new = {_name(op): op for op in ops}
-            weight = sum(map(op_size, new.values()))
-        group.append((write, ops))
-        held |= new
+            weight = sum(map(op_size, named.values()))
+        group.append(change)
+        held |= named
         size += weight
     if group:
         yield group
