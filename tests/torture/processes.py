@@ -298,12 +298,11 @@ class Processes:
             victim.start()
 
     def _a_moment_passes(self) -> None:
-        """Any; or until a request reaches Graph, so that somebody is in the middle of something."""
-        if self.die.random() < 0.4:
-            time.sleep(self.die.uniform(0, 0.5))
-            return
-        asked, end = len(self.graph.journal.entries), time.monotonic() + 0.5
-        while len(self.graph.journal.entries) == asked and time.monotonic() < end:
+        """Until Graph was asked a few times more, so that somebody is in the middle of something
+        however slow this machine is; not for ever."""
+        asked = len(self.graph.journal.entries) + self.die.randrange(1, 12)
+        end = time.monotonic() + 3
+        while len(self.graph.journal.entries) < asked and time.monotonic() < end:
             time.sleep(0.002)
         time.sleep(self.die.uniform(0, 0.04))
 
