@@ -286,7 +286,8 @@ def judge(name: str, lie: Lie, honest: Honest) -> None:
             assert _of_meetings(world.told(one)) == _of_meetings(told)
             assert world.told(one).count("hours.verified") <= 1
             assert world.minutes(one) <= minutes
-        assert world.endings() == honest.endings
+        # Asked for again where the answer told nothing: set beside set.
+        assert set(world.endings()) == set(honest.endings)
         _is_storable(world)
     finally:
         world.close()
