@@ -22,6 +22,9 @@ V = TypeVar("V")
 
 ERASED = "(erased)"
 _PERSON = {"email", "name", "entra_id"}
+_COMPONENT = {"id", "componentId"}
+"""Under these a component has the LMS's own id. It stays, whatever it holds: with another one it
+would be another component, which nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ def _scrubbed(value: Any, whom: Whom, mentions: re.Pattern[str]) -> Any:
     if isinstance(value, dict):
         if value.keys() >= _PERSON and whom.is_any_of([value["email"]], [value["entra_id"]]):
             return {**value, "email": "", "name": "", "entra_id": None}
-        return {name: _scrubbed(inner, whom, mentions) for name, inner in value.items()}
+        return {
+            name: inner if name in _COMPONENT else _scrubbed(inner, whom, mentions)
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
         kept = [one for one in value if not (isinstance(one, str) and _is_theirs(one, whom))]
         return [_scrubbed(one, whom, mentions) for one in kept]

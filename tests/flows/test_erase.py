@@ -300,3 +300,21 @@ def test_an_unknown_tenant_is_not_found() -> None:
     with pytest.raises(Invalid) as caught:
         operate.TENANT_ACTS["erase"](World().ports, "nowhere", b'{"email": "a@b.example"}')
     assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("component", [LEARNER["email"], f"review of {LEARNER['email']}"])
+def test_a_component_keeps_its_id_whatever_it_holds(component: str) -> None:
+    """The LMS names it by that, and so do we: another one would be another component."""
+    world = World()
+    world.lms.faults.add("unavailable", times=None)
+    world.save(component)
+    counts = erase(world, LEARNER["email"])
+    assert (counts["components"], counts["left"]) == (1, 0)
+    assert world.show(component)["componentId"] == component
+    assert LEARNER["name"] not in json.dumps([row.text for row in stored(world)])
+    keys = [row.key for row in stored(world) if row.key.startswith("component|")]
+    assert keys == [f"component|{component_key(ComponentId(component))}"]
+    world.lms.faults.clear()
+    world.pass_(minutes=5)
+    world.catch_up()
+    assert "meeting.scheduled" in world.told(component)
