@@ -38,12 +38,32 @@ def prepare() -> None:
 
     A handler that has a form of its own (the local host's) keeps it.
     """
-    # Line by line they log requests; only what goes wrong there is of interest.
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
+        handler.addFilter(_HELD_DOWN)
         if handler.formatter is None:
             handler.setFormatter(EventFormatter())
+
+
+class _HeldDown(logging.Filter):
+    """Lets libraries say that something went wrong, and not with what.
+
+    They quote addresses of requests, headers, and msal the whole token when it cannot read it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in QUIET:
+            return True
+        record.args = None
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception):
+            told = crash_of(error)
+            record.exc_info, record.exc_text = (type(told), told, told.__traceback__), None
+        return record.levelno >= logging.WARNING
+
+
+_HELD_DOWN = _HeldDown()
 
 
 class EventFormatter(logging.Formatter):
@@ -101,6 +121,8 @@ class Crashed(Exception):
 
 def crash_of(error: Exception) -> Crashed:
     """What may be told of *error*."""
+    if isinstance(error, Crashed):
+        return error
     kinds: list[str] = []
     at: BaseException | None = error
     while at is not None:
@@ -114,7 +136,7 @@ def wordless() -> Iterator[None]:
     """Raises ``Crashed`` for an error that nobody foresaw: the host logs whatever leaves us."""
     try:
         yield
-    except (ConnectorError, Crashed):
+    except ConnectorError:
         raise
     except Exception as error:  # noqa: BLE001 - raised again, in other words
         raise crash_of(error) from None

@@ -133,6 +133,23 @@ def test_libraries_are_heard_when_something_is_wrong_only(host: Host) -> None:
     assert host.texts == ["retrying"] * 3
 
 
+def test_and_then_say_what_went_wrong_without_the_data(host: Host) -> None:
+    """msal logs a token's whole text when it is no JSON, urllib3 addresses and headers."""
+    library = logging.getLogger("msal.oauth2cli.oauth2")
+    library.setLevel(logging.DEBUG)  # however a host may set it
+    try:
+        try:
+            raise ValueError("eyJ.token")
+        except ValueError:
+            library.exception("Token response is not in json format: %s", "eyJ.token")
+        library.info("got %s", "eyJ.token")
+    finally:
+        library.setLevel(logging.NOTSET)
+    (text,) = host.texts
+    assert text.startswith("Token response is not in json format: %s\nTraceback")
+    assert text.endswith("Crashed: ValueError")
+
+
 def test_a_handler_with_a_form_of_its_own_keeps_it() -> None:
     root, form = logging.getLogger(), logging.Formatter("%(message)s")
     own, other = logging.NullHandler(), Host()
@@ -155,9 +172,10 @@ def test_a_handler_with_a_form_of_its_own_keeps_it() -> None:
 SOMEBODY = "L. Earner"
 
 
-def fail_unforeseen() -> None:
+def fail_unforeseen() -> dict[str, Any]:
     try:
-        {}[SOMEBODY]
+        nobody: dict[str, Any] = {}
+        return {"of": nobody[SOMEBODY]}
     except KeyError as error:
         raise ValueError(SOMEBODY) from error
 
