@@ -46,6 +46,8 @@ YOUNG = timedelta(minutes=15)
 SECONDS = 60.0
 AT_ONCE = 20
 PREFIX = "subscription|"
+STATE_LENGTHS = (12, 43)
+"""Characters of a client state's mailbox and proof."""
 _PURPOSE = b"teams-connector notification state 1"
 
 
@@ -85,6 +87,8 @@ def tenant_of(masters: Sequence[str], state: str, user: str = "") -> TenantId | 
     """
     tenant, _, rest = state.partition(".")
     mailbox, _, proof = rest.partition(".")
+    if (len(mailbox), len(proof)) != STATE_LENGTHS:
+        return None  # a stranger's thousands of nothing are not worth a digest each
     proofs = [_proof(master, TenantId(tenant), mailbox) for master in masters]
     is_ours = any([_same(one, proof) for one in proofs])  # noqa: C419 - not only up to a match
     return (
