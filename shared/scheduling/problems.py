@@ -39,14 +39,16 @@ def with_problem(record: Record, code: str, now: datetime, *, final: bool) -> Re
 
 
 def settled(record: Record, facts: Facts | None = None) -> Record:
-    """Nothing is wrong (any more)."""
-    if record.booking and record.problem and record.problem.code == "start_in_past":
-        stands = record.slot == record.booking.slot == record.booking.teams_slot
-        if not stands:
+    """Nothing is wrong (any more), but that the tutor may have moved it into the past."""
+    booking, problem, left = record.booking, record.problem, None
+    if booking and not record.slot == booking.slot == booking.teams_slot:
+        if problem and problem.code == "start_in_past":
             return record
-    if record.problem:
-        record = replace(record, problem=None)
-    if record.booking and facts:
+        if facts and booking.teams_slot.start <= facts.now:
+            left = _start_in_past(facts.now)
+    if problem or left:
+        record = replace(record, problem=left)
+    if booking and facts:
         return told_well_again(record, facts)
     return replace(record, told_problem="") if record.told_problem else record
 
@@ -64,5 +66,8 @@ def not_carried(record: Record, booking: Booking, slot: Slot, by: By, facts: Fac
         record, facts.now, "start_in_past", sentence("start_in_past"), by,
         slot_json(booking.slot), slot_json(slot),
     )  # fmt: skip
-    problem = Problem("start_in_past", sentence("start_in_past"), facts.now, final=False)
-    return replace(record, problem=problem)
+    return replace(record, problem=_start_in_past(facts.now))
+
+
+def _start_in_past(now: datetime) -> Problem:
+    return Problem("start_in_past", sentence("start_in_past"), now, final=False)

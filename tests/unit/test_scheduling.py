@@ -299,6 +299,16 @@ def test_a_tutors_move_into_the_past_is_recorded_and_not_carried(slot: Slot) -> 
     assert back.problem is None
 
 
+def test_a_tutors_move_into_the_past_is_still_the_reason_after_another_one_passed() -> None:
+    record = heard(a_booked(), YESTERDAY)
+    unseen = plan(record, facts(Unknown("teams_unavailable"))).record
+    assert state_of(unseen, a_tenant(), NOW)[1] == "teams_unavailable"
+    again = plan(unseen, facts(seen(unseen))).record
+    assert state_of(again, a_tenant(), NOW) == (State.SCHEDULED, "start_in_past")
+    assert lines(again).count("start_in_past") == 1
+    assert at_rest(again)
+
+
 def test_a_start_in_the_past_without_an_event_is_too_late() -> None:
     now = NOW
     step = plan(saved(a_record(a_snapshot(slot=None)), now, slot=YESTERDAY), facts(now=now))
