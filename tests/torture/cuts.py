@@ -10,7 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, cycle, repeat
 from typing import Any
@@ -24,7 +24,7 @@ from tests.torture.gate import Effect, Gate, Killed, Twist
 from tests.torture.promises import broken_at_rest, broken_now
 from tests.torture.rest import come_to_rest
 from tests.torture.turns import together
-from tests.torture.world import TortureWorld
+from tests.torture.world import SWITCHES, TortureWorld
 
 Act = Callable[[TortureWorld], object]
 Make = Callable[[TortureWorld, Gate], Twist]
@@ -47,13 +47,17 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """*switch*: how Graph differs from what it is usually like."""
+
     flow: Flow
     way: Way
     number: int
     what: str
+    switch: tuple[str, Any] | None = None
 
     def __str__(self) -> str:
-        return f"{self.flow.name}: {self.way.name} at {self.number} {self.what}"
+        where = f"{self.flow.name}: {self.way.name} at {self.number} {self.what}"
+        return f"{where}, {self.switch}" if self.switch else where
 
 
 ITEM_FAULTS: tuple[Effects, ...] = (
@@ -255,6 +259,14 @@ def play(case: Case) -> TortureWorld:
 
 def broken_by(case: Case) -> list[str]:
     """The promises that do not hold when *case* is played and the ordinary runs came."""
+    TortureWorld.switches = dict([case.switch] if case.switch else [])
+    try:
+        return _broken_by(case)
+    finally:
+        TortureWorld.switches = {}
+
+
+def _broken_by(case: Case) -> list[str]:
     world = play(case)
     found = broken_now(world)
     if case.flow.again:
@@ -295,13 +307,20 @@ def end_of(world: TortureWorld) -> dict[str, Any]:
     }
 
 
+GRAPHS = [None, *((name, value) for name, values in SWITCHES.items() for value in values)]
+
+
 def campaign(until: float, seed: int) -> Counter[str]:
-    """All cases in an order of *seed*'s, until the (monotonic) time is over or one is broken: its
-    story is printed."""
+    """All cases in an order of *seed*'s, each with a Graph of its choice, until the (monotonic)
+    time is over or one is broken: its story is printed."""
+    die = random.Random(seed)
     every = [
-        (kind, case) for kind, ways in CLASSES.items() for f in FLOWS for case in cases(f, ways)
+        (kind, replace(case, switch=die.choice(GRAPHS)))
+        for kind, ways in CLASSES.items()
+        for flow in FLOWS
+        for case in cases(flow, ways)
     ]
-    random.Random(seed).shuffle(every)
+    die.shuffle(every)
     figures: Counter[str] = Counter({"cases": len(every)})
     for kind, case in every:
         if time.monotonic() >= until:
@@ -315,17 +334,18 @@ def campaign(until: float, seed: int) -> Counter[str]:
     return figures
 
 
-_ENDS: dict[str, dict[str, Any]] = {}
+_ENDS: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 def unlike(flow: Flow, end: dict[str, Any]) -> list[str]:
     """How an end differs from that of the undisturbed flow."""
-    if flow.name not in _ENDS:
+    key = flow.name, str(TortureWorld.switches)
+    if key not in _ENDS:
         world = flow.prepare()
         flow.act(world)
         come_to_rest(world, nights=flow.nights)
-        _ENDS[flow.name] = end_of(world)
-    whole = _ENDS[flow.name]
+        _ENDS[key] = end_of(world)
+    whole = _ENDS[key]
     return [
         f"{name}: {end[name]} instead of {whole[name]}"
         for name in whole

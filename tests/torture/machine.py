@@ -38,7 +38,7 @@ from tests.torture.gate import Effect, Gate, Killed, Twist, Twister
 from tests.torture.promises import broken_at_rest, broken_now, is_live, ours, record_of
 from tests.torture.rest import come_to_rest
 from tests.torture.turns import together
-from tests.torture.world import MANAGER, MENTOR, NOT_NOW, SECOND_TUTOR, TortureWorld
+from tests.torture.world import MANAGER, MENTOR, NOT_NOW, SECOND_TUTOR, SWITCHES, TortureWorld
 
 COMPONENTS = ("C-0", "C-1", "C-2")
 SEASONS = {
@@ -46,22 +46,6 @@ SEASONS = {
     "before the clocks go forward": datetime(2026, 3, 27, 21, 30, tzinfo=UTC),
     "before the clocks go back": datetime(2026, 10, 23, 22, 50, tzinfo=UTC),
     "at the end of a year": datetime(2026, 12, 30, 23, 40, tzinfo=UTC),
-}
-SWITCHES: dict[str, list[Any]] = {
-    "after_cancel": ["gone", "flagged"],
-    "duplicate_transaction_status": [400, 409],
-    "duplicate_transaction_names_event": [False, True],
-    "deletion_frees_transaction_id": [False, True],
-    "concurrent_save_every": [0, 3],
-    "join_url_after_reads": [0, 1],
-    "cancel_without_attendees": ["accepted", "refused"],
-    "marker_filter_with_start": ["accepted", "refused"],
-    "marker_filter_with_orderby": ["accepted", "refused"],
-    "batch_shuffled": [True, False],
-    "body_without_block": ["disable", "new_url", "alternate"],
-    "paging": ["offset", "stable"],
-    "page_size": [10, 2],
-    "unmatched_join_url": ["404", "400", "empty"],
 }
 BYSTANDER = 2
 """The process that is never disturbed itself."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from attendance_timer.night import night
 from component_http import operate
@@ -38,6 +38,29 @@ SECOND_TUTOR = {"email": "second@college.example", "name": "S. Econd"}
 MANAGER = {"email": "manager@work.example", "name": "M. Anager"}
 MENTOR = {"email": "mentor@work.example", "name": "M. Entor"}
 GUEST = "guest.of.tutor@elsewhere.example"
+
+SWITCHES: dict[str, list[Any]] = {
+    "after_cancel": ["gone", "flagged"],
+    "duplicate_transaction_status": [400, 409],
+    "duplicate_transaction_names_event": [False, True],
+    "deletion_frees_transaction_id": [False, True],
+    "concurrent_save_every": [0, 3],
+    "join_url_after_reads": [0, 1],
+    "cancel_without_attendees": ["accepted", "refused"],
+    "marker_filter_with_start": ["accepted", "refused"],
+    "marker_filter_with_orderby": ["accepted", "refused"],
+    "batch_shuffled": [True, False],
+    "body_without_block": ["disable", "new_url", "alternate"],
+    "paging": ["offset", "stable"],
+    "page_size": [10, 2],
+    "unmatched_join_url": ["404", "400", "empty"],
+    "marker_index_lag_s": [0.0, 600.0],
+    "events_lists": ["mailbox", "default_calendar"],
+    "copies_carry_marker": [False, True],
+    "block_style": ["classic", "new"],
+    "attendance_page_size": [None, 1],
+}
+"""What Graph may be like; see the simulator's."""
 
 NOT_NOW = (Invalid, Stale, Unavailable, RemoteError)
 """What a call of somebody who looks after the connector may be refused with."""
@@ -115,6 +138,9 @@ class TortureWorld(World):
         restored: Whether the table was put back, so that numbers are used again.
     """
 
+    switches: ClassVar[dict[str, Any]] = {}
+    """What Graph is like in each world from now on."""
+
     def __init__(
         self,
         now: datetime = MORNING,
@@ -137,7 +163,7 @@ class TortureWorld(World):
         self.looking = World.process(self)
         self.letterbox = Letterbox(self)
         self.graph.subscriptions.notifier = self.letterbox
-        self.graph.switches.retry_after = "none"
+        self.graph.set_switches(retry_after="none", **self.switches)
         self.lms.outbox = HandOutbox(self.lms.clock, self.lms.tenants, None, 0)
         self.lms.outbox.post = self._post
         self.lms.outbox.pauses_s = (60, 120, 300, 900, 3600)
