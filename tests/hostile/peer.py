@@ -46,11 +46,11 @@ def once(*parts: bytes, silent_s: float = 0.0) -> Script:
 
 
 @contextlib.contextmanager
-def speaking(script: Script) -> Iterator[tuple[int, list[bytes]]]:
+def speaking(script: Script, host: str = "127.0.0.1") -> Iterator[tuple[int, list[bytes]]]:
     """Serve *script* to everybody who connects: the port, and the first bytes each has sent."""
     heard: list[bytes] = []
     over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server((host, 0)) as server:
 
         def serve() -> None:
             while not over.is_set():
@@ -72,5 +72,5 @@ def speaking(script: Script) -> Iterator[tuple[int, list[bytes]]]:
         yield server.getsockname()[1], heard
         over.set()
         with contextlib.suppress(OSError):
-            socket.create_connection(server.getsockname()).close()
+            socket.create_connection(("127.0.0.1", server.getsockname()[1])).close()
         thread.join()
