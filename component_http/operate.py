@@ -188,10 +188,10 @@ def _passes(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def _cursor(text: str, form: re.Pattern[str]) -> str:
     """The row key in a ``next`` of ours; "" at the start. Raises Invalid for anything else."""
     try:
-        after = base64.urlsafe_b64decode(text.encode()).decode("ascii")
+        after = base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
-        after = "?"
-    if after and not form.fullmatch(after):
+        after = ""
+    if text and not form.fullmatch(after):
         fault = Fault("#/next", "bad_cursor", "Hand back what the last answer's next held.")
         raise contract.refusal("invalid", (fault,))
     return after
