@@ -229,12 +229,12 @@ def trace_of(flow: Flow) -> list[Effect]:
     return world.gate.trace[start:]
 
 
-def cases(flow: Flow, ways: list[Way]) -> Iterator[Case]:
+def cases(flow: Flow, ways: list[Way], switch: tuple[str, Any] | None = None) -> Iterator[Case]:
     trace = trace_of(flow)
     for way in ways:
         for number, effect in enumerate(trace):
             if effect.kind in way.kinds:
-                yield Case(flow, way, number, f"{effect.kind} {effect.what}")
+                yield Case(flow, way, number, f"{effect.kind} {effect.what}", switch)
 
 
 def play(case: Case) -> TortureWorld:
