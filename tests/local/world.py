@@ -97,6 +97,10 @@ class SimulatorsProcess:
         """Change something behind its back door; *path* comes after `/_sim`."""
         return self._knock("PATCH", which, path, body)
 
+    def delete(self, which: Which, path: str) -> None:
+        """Take something away behind its back door; *path* comes after `/_sim`."""
+        self._knock("DELETE", which, path, None)
+
     def _knock(self, method: str, which: Which, path: str, body: object) -> Any:
         url = self.facts[f"{which}Door"] + path
         answer = self._session.request(method, url, json=body, timeout=30)
