@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from shared.brake import Vanished
 from shared.calendars import marker_prefix, read_singly
 from shared.deliver import deliver
 from shared.each import each_tenant, outcome_of
+from shared.errors import ConnectorError
 from shared.fan_out import Job
 from shared.hints import Hint
 from shared.keys import ComponentKey
@@ -51,7 +53,9 @@ OTHERS_COUNT = timedelta(minutes=2)
 def sweep(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     """One run of ``schedule_timer``: all enabled tenants, each by itself."""
     run = runs.start(ports, "schedule_timer")
-    counts = each_tenant("sweep", _enabled(ports), lambda t: sweep_tenant(ports, t), RUN_S, wrap)
+    counts = each_tenant(
+        ports.busy, "sweep", _enabled(ports), lambda t: _sweep_or_soon(ports, t), RUN_S, wrap
+    )
     runs.finish(ports, run, outcome_of(counts), counts)
     return counts
 
@@ -60,16 +64,37 @@ def _enabled(ports: Ports) -> list[Tenant]:
     return [tenant for tenant in ports.store.tenants() if tenant.enabled]
 
 
+def _sweep_or_soon(ports: Ports, tenant: Tenant) -> dict[str, Any]:
+    """One tenant's sweep; one that fails is left to a catch-up, not to the next timer."""
+    try:
+        return sweep_tenant(ports, tenant)
+    except Exception:
+        with suppress(ConnectorError):
+            hints.leave(ports, [hints.later(hints.SWEEP, tenant.id, "", ports.clock())])
+        raise
+
+
 def sweep_tenant(ports: Ports, tenant: Tenant) -> dict[str, Any]:
-    """All of one tenant: its pieces, then what needs all of them to have been looked at."""
+    """All of one tenant: its pieces, then what needs all of them to have been looked at.
+
+    A piece that fails holds up no other; what it raised is raised when they are done.
+    """
     began = time.monotonic()
     total: Counter[str] = Counter()
     vanished: list[Vanished] = []
+    failed: list[ConnectorError] = []
     with ThreadPoolExecutor(AT_ONCE, "piece", initializer=inherited()) as pool:
         do = partial(_sweep_piece, ports, tenant)
-        for counts, gone in pool.map(do, pieces(ports, tenant)):
+        for piece in [pool.submit(do, piece) for piece in pieces(ports, tenant)]:
+            try:
+                counts, gone = piece.result()
+            except ConnectorError as error:
+                failed.append(error)
+                continue
             total.update(counts)
             vanished += gone
+    if failed:
+        raise failed[0]
     total.update(finish(ports, tenant, vanished))
     log.info(
         "tenant_sweep.finished",

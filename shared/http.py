@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from shared.errors import Broken
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import Response, Session
     from requests.adapters import HTTPAdapter
 
 MOST_ADDRESSES = 4
@@ -62,6 +62,7 @@ Send = Callable[[Call], Answer]
 """Raises ``Broken`` when no answer came; it may have been carried out."""
 
 ANSWER_LIMIT = 64 * 1024 * 1024
+CONNECTIONS = 64
 
 
 def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
@@ -74,7 +75,7 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
 
     # One pool for both schemes. No session: its cookies, its ~/.netrc and what it merges into each
     # request are wanted by nobody here, and cost as much as the sending.
-    adapter = _adapter()(pool_connections=64, pool_maxsize=64)
+    adapter = _adapter()(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
 
     def send(call: Call) -> Answer:
         try:
@@ -93,6 +94,17 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
             raise
 
     return send
+
+
+def session_for_others() -> Session:
+    """For a library that sends by itself: connections enough for all our threads, no retries."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(CONNECTIONS, CONNECTIONS))
+    return session
 
 
 def _answered(adapter: HTTPAdapter, call: Call) -> Response:

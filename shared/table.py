@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from shared import transaction
 from shared.config import Settings
 from shared.errors import Stale, Unavailable
+from shared.http import session_for_others
 from shared.transaction import GroupRefused, Operation
 
 log = logging.getLogger(__name__)
@@ -297,6 +298,7 @@ def open_table(settings: Settings) -> AzureTable:
     With a connection string a missing table is made; in Azure the deployment makes it.
     """
     from azure.core.exceptions import ResourceExistsError
+    from azure.core.pipeline.transport import RequestsTransport
     from azure.data.tables import TableClient
 
     name = f"{settings.state_table_prefix}state"
@@ -304,6 +306,9 @@ def open_table(settings: Settings) -> AzureTable:
         "retry_total": 2, "retry_backoff_factor": 0.3,
         "connection_timeout": 3, "read_timeout": TIMEOUT_S,
     }  # fmt: skip
+    # Its own session would keep ten connections, and open another for each thread beyond.
+    session = session_for_others()
+    limits["transport"] = RequestsTransport(session=session, session_owner=False, **limits)
     if settings.state_table_endpoint:
         from azure.identity import ManagedIdentityCredential
 

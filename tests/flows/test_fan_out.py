@@ -165,6 +165,29 @@ def test_a_tenant_that_is_gone_or_disabled_ends_the_run_all_the_same(world: Worl
     assert the_run(world).outcome == "done"
 
 
+def test_a_piece_that_fails_holds_up_no_other_and_is_done_by_the_catch_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the queue nobody else tries again, and the next sweep may be hours away."""
+    whole, tried = sweeping._sweep_piece, []
+
+    def first_one_fails(ports: Any, tenant: Any, piece: Piece) -> Any:
+        tried.append(piece)
+        if piece.low == "":
+            raise Unavailable("the state table does not answer")
+        return whole(ports, tenant, piece)
+
+    monkeypatch.setattr(sweeping, "_sweep_piece", first_one_fails)
+    world.sweep()
+    assert len(tried) == 4
+    assert the_run(world).tenants[TENANT] == {"error": "Unavailable"}
+    assert len(world.events()) == 6
+    monkeypatch.setattr(sweeping, "_sweep_piece", whole)
+    world.pass_(minutes=1)
+    world.catch_up()
+    assert len(world.events()) == 8
+
+
 def test_nobody_to_sweep_is_a_run_that_is_over(world: World) -> None:
     world.change_tenant(enabled=False)
     assert orders(world) == []
