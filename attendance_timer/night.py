@@ -36,9 +36,11 @@ def night(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
     run = runs.start(ports, "attendance_timer")
     everyone = _everyone(ports)
     tenants = [tenant for tenant in everyone if _works(tenant)]
-    counts = each_tenant("night", tenants, lambda t: night_tenant(ports, t), RUN_S, wrap)
+    counts = each_tenant(
+        ports.busy, "night", tenants, lambda t: night_tenant(ports, t), RUN_S, wrap
+    )
     # What a tenant keeps no longer goes whether it is enabled or not.
-    purged = each_tenant("purge", everyone, lambda t: purge(ports, t), PURGE_S, wrap)
+    purged = each_tenant(ports.busy, "purge", everyone, lambda t: purge(ports, t), PURGE_S, wrap)
     counts |= {name: {**counts.get(name, {}), **one} for name, one in purged.items() if one}
     runs.purge(ports, ports.clock())
     runs.finish(ports, run, outcome_of(counts), counts)

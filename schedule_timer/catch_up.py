@@ -46,7 +46,7 @@ def catch_up(ports: Ports, wrap: Any = lambda run: run) -> dict[str, Any]:
         else:
             hints.done(ports, taken)
     counts = each_tenant(
-        "catch_up", tenants, lambda t: follow(ports, t, by_tenant[t.id]), RUN_S, wrap
+        ports.busy, "catch_up", tenants, lambda t: follow(ports, t, by_tenant[t.id]), RUN_S, wrap
     )
     runs.finish(ports, run, outcome_of(counts), counts)
     return counts

@@ -17,11 +17,13 @@ from shared.telemetry import bound, crash_of
 log = logging.getLogger(__name__)
 
 AT_ONCE = 24
-_busy: set[tuple[str, TenantId]] = set()
+Busy = set[tuple[str, TenantId]]
+"""What a process is at, for whom."""
 _lock = threading.Lock()
 
 
 def each_tenant(
+    busy: Busy,
     what: str,
     tenants: Sequence[Tenant],
     work: Callable[[Tenant], dict[str, Any]],
@@ -31,20 +33,21 @@ def each_tenant(
     """*work*'s counts by tenant. A tenant that fails has an ``error``, and stops no other.
 
     Waits *wait_s* at most: who takes longer goes on in a thread of its own, has ``unfinished``
-    here, and is passed over (``busy``) by the next run of *what* in this process while it does.
+    here, and is passed over by the next run of *what* in this process, whose *busy* it is in, while
+    it does.
     """
     counts: dict[str, dict[str, Any]] = {}
     turns = threading.Semaphore(AT_ONCE)
     futures: dict[TenantId, Future[dict[str, Any]]] = {}
     for tenant in tenants:
         with _lock:
-            if (what, tenant.id) in _busy:
+            if (what, tenant.id) in busy:
                 counts[tenant.id] = {"busy": True}
                 continue
-            _busy.add((what, tenant.id))
+            busy.add((what, tenant.id))
         future: Future[dict[str, Any]] = Future()
         futures[tenant.id] = future
-        run = wrap(partial(_run, what, tenant, work, future, turns))
+        run = wrap(partial(_run, busy, what, tenant, work, future, turns))
         threading.Thread(target=run, name=f"{what}-{tenant.id}", daemon=True).start()
     end = time.monotonic() + wait_s
     for tenant_id, future in futures.items():
@@ -56,6 +59,7 @@ def each_tenant(
 
 
 def _run(
+    busy: Busy,
     what: str,
     tenant: Tenant,
     work: Callable[[Tenant], dict[str, Any]],
@@ -81,7 +85,7 @@ def _run(
         future.set_exception(error)
     finally:
         with _lock:
-            _busy.discard((what, tenant.id))
+            busy.discard((what, tenant.id))
 
 
 def outcome_of(counts: dict[str, dict[str, Any]]) -> str:

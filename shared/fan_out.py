@@ -80,7 +80,7 @@ def hand_out(ports: Ports, job: Job, wrap: Any = lambda run: run) -> list[str]:
         # One at least: somebody has to finish the tenant.
         return {"pieces": list(job.pieces(ports, tenant)) or [Piece()]}
 
-    found = each_tenant(f"{job.name}_cut", job.tenants(ports), cut, HAND_OUT_S, wrap)
+    found = each_tenant(ports.busy, f"{job.name}_cut", job.tenants(ports), cut, HAND_OUT_S, wrap)
     orders = [
         Order(
             job.name,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.calendars import Calendars
 from shared.config import Settings
 from shared.directory import Directory
+from shared.each import Busy
 from shared.errors import Broken
 from shared.graph.client import Graph
 from shared.http import Answer, Call, Send
@@ -27,7 +28,8 @@ class Ports:
     """Everything outside that a run may touch.
 
     *clock* gives the present instant, aware, UTC. *graph* gives a tenant's Graph.
-    *deployment* is this deployment's name in markers. *web* asks without a token or a signature.
+    *deployment* is this deployment's name in markers, *busy* what the process is at.
+    *web* asks without a token or a signature.
     """
 
     settings: Settings
@@ -40,3 +42,4 @@ class Ports:
     deployment: str
     clock: Callable[[], datetime]
     web: Send = _unplugged
+    busy: Busy = field(default_factory=set)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from component_http import operate
@@ -31,8 +30,7 @@ def restored(**since: str) -> World:
 
 
 def adopt(world: World) -> dict[str, int]:
-    call: Callable[..., operate.Reply] = operate.TENANT_ACTS["adopt"]
-    counts: dict[str, int] = call(world.ports, TENANT, b"").body
+    counts: dict[str, int] = operate.TENANT_ACTS["adopt"](world.ports, TENANT, b"").body
     return counts
 
 

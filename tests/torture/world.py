@@ -15,7 +15,6 @@ from component_http import operate
 from component_http.receive import receive, receive_batch
 from schedule_timer.catch_up import catch_up
 from schedule_timer.sweep import sweep
-from shared import each
 from shared.contract import problem, refusal
 from shared.directory import Directory
 from shared.errors import Broken, Invalid, RemoteError, Stale, Unavailable
@@ -297,7 +296,6 @@ class TortureWorld(World):
     def run(self, what: str) -> bool:
         """One run of a timer to its end; False when the process was killed in it."""
         runs = {"sweep": sweep, "catch_up": catch_up, "night": night}
-        each._busy.clear()  # one process's own; here all of them share its module
         try:
             runs[what](self.ports)
         except Killed:

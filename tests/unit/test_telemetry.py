@@ -181,7 +181,7 @@ def fail_unforeseen() -> dict[str, Any]:
 
 
 def test_a_crash_tells_its_kind_and_place_and_none_of_its_words(host: Host) -> None:
-    each_tenant("test", [a_tenant(id=TenantId("a"))], lambda tenant: fail_unforeseen(), 10)
+    each_tenant(set(), "test", [a_tenant(id=TenantId("a"))], lambda tenant: fail_unforeseen(), 10)
     (text,) = host.texts
     assert "Crashed: ValueError from KeyError" in text
     assert "in fail_unforeseen" in text
@@ -225,7 +225,7 @@ def test_a_thread_of_a_run_logs_for_its_invocation_and_tenant(host: Host) -> Non
         return {}
 
     tenants = [a_tenant(id=TenantId(name)) for name in ("a", "b")]
-    each_tenant("test", tenants, work, 10, carried(host.context("i-1")))
+    each_tenant(set(), "test", tenants, work, 10, carried(host.context("i-1")))
     assert sorted(host.told) == [
         ("i-1", 'piece.done {"tenant": "a", "n": 1}'),
         ("i-1", 'piece.done {"tenant": "b", "n": 1}'),
@@ -240,7 +240,7 @@ def test_so_do_the_threads_that_it_starts(host: Host) -> None:
             list(pool.map(lambda n: OURS.info("lane.done", extra={"n": n}), range(4)))
         return {}
 
-    each_tenant("test", [a_tenant(id=TenantId("a"))], work, 10, carried(host.context("i-2")))
+    each_tenant(set(), "test", [a_tenant(id=TenantId("a"))], work, 10, carried(host.context("i-2")))
     assert sorted(host.told) == [
         ("i-2", f'lane.done {{"tenant": "a", "n": {n}}}') for n in range(4)
     ]
