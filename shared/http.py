@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from io import BufferedReader, RawIOBase
 from math import inf
 from socket import socket
@@ -107,6 +107,17 @@ def session_for_others() -> Session:
     return session
 
 
+def session_within(timeout_s: float) -> Session:
+    """For a library that sends by itself; *timeout_s* bounds its answers as that of a ``Call``."""
+    import requests
+
+    session = requests.Session()
+    session.request = partial(session.request, timeout=timeout_s)  # type: ignore[method-assign]
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _adapter()(max_retries=1))
+    return session
+
+
 def _answered(adapter: HTTPAdapter, call: Call) -> Response:
     """The answer by the first of the call's addresses that can be connected to."""
     if not call.addresses:
@@ -199,7 +210,7 @@ def _adapter() -> type[HTTPAdapter]:
         ) -> Any:
             pool: Any = super().build_connection_pool_key_attributes(request, verify, cert)
             where, tls = pool
-            address = request.pinned_to
+            address = getattr(request, "pinned_to", "")
             if not address:
                 return where, tls
             # Else it would be the address: that is where urllib3 connects to.

@@ -11,7 +11,6 @@ import base64
 import json
 import re
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from shared.config import Settings
 from shared.errors import Broken, NotAllowed, RemoteError
 from shared.graph.protocol import CLOUDS
+from shared.http import session_within
 
 _AUDIENCES = {
     "global": "api://AzureADTokenExchange",
@@ -32,7 +32,7 @@ _PASSING = {
     "AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90033", "AADSTS90055",
 }  # fmt: skip
 """Refusals that time mends (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)."""
-TIMEOUT_S = 4  # twice at most (discovery, token): a webhook is to be answered within 10
+TIMEOUT_S = 4.0  # twice at most (discovery, token): a webhook is to be answered within 10
 
 
 class Tokens:
@@ -68,7 +68,7 @@ class Tokens:
         except Exception as error:
             raise Broken("entra", "no_answer", type(error).__name__) from error
         if "access_token" in result:
-            return str(result["access_token"])
+            return _readable(client, result["access_token"])
         described = str(result.get("error_description") or "")
         if result.get("error") in ("temporarily_unavailable", "server_error"):
             raise Broken("entra", str(result["error"]))
@@ -96,7 +96,7 @@ class Tokens:
             authority=f"{host}/{entra_tenant}",
             client_credential=self._credential(cloud),
             instance_discovery=False if self._settings.entra_authority_host else None,
-            timeout=TIMEOUT_S,
+            http_client=session_within(TIMEOUT_S),
         )
         with self._lock:
             return self._clients.setdefault((entra_tenant, cloud), client)
@@ -112,16 +112,12 @@ class Tokens:
     def _assertion(self, audience: str) -> str:
         """The managed identity's own token, by which it speaks for the app registration."""
         import msal
-        import requests
 
         with self._lock:
             if self._identity is None:
-                session = requests.Session()
-                # The platform's endpoint is asked while a webhook waits for its answer.
-                session.request = partial(session.request, timeout=TIMEOUT_S)  # type: ignore[method-assign]
                 self._identity = msal.ManagedIdentityClient(
                     msal.UserAssignedManagedIdentity(client_id=self._settings.identity_client_id),
-                    http_client=session,
+                    http_client=session_within(TIMEOUT_S),
                 )
         result = self._identity.acquire_token_for_client(resource=audience)
         if "access_token" in result:
@@ -134,12 +130,24 @@ class Tokens:
         raise Broken("entra", "managed_identity", described[:80])
 
 
+_BEARER = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""What stands behind ``Bearer`` (RFC 6750)."""
+
+
+def _readable(client: Any, token: Any) -> str:
+    """Raises Broken for what is no token; msal must not keep it."""
+    if isinstance(token, str) and _BEARER.fullmatch(token):
+        return token
+    client.remove_tokens_for_client()
+    raise Broken("entra", "unreadable_token")
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """What a token says of itself, believed by nobody; {} when it cannot be read."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 

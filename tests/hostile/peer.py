@@ -66,6 +66,11 @@ def speaking(script: Script, host: str = "127.0.0.1") -> Iterator[tuple[int, lis
                     connection.sendall(part)
                     if over.is_set():
                         return
+                # Closed with something unread, a connection is reset, and what was said is lost.
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(1)
+                while connection.recv(65536):
+                    continue
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
