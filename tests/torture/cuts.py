@@ -47,17 +47,17 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """*switch*: how Graph differs from what it is usually like."""
+    """*like*: how the world differs from what it usually is."""
 
     flow: Flow
     way: Way
     number: int
     what: str
-    switch: tuple[str, Any] | None = None
+    like: tuple[str, Any] | None = None
 
     def __str__(self) -> str:
         where = f"{self.flow.name}: {self.way.name} at {self.number} {self.what}"
-        return f"{where}, {self.switch}" if self.switch else where
+        return f"{where}, {self.like}" if self.like else where
 
 
 ITEM_FAULTS: tuple[Effects, ...] = (
@@ -229,12 +229,12 @@ def trace_of(flow: Flow) -> list[Effect]:
     return world.gate.trace[start:]
 
 
-def cases(flow: Flow, ways: list[Way], switch: tuple[str, Any] | None = None) -> Iterator[Case]:
+def cases(flow: Flow, ways: list[Way], like: tuple[str, Any] | None = None) -> Iterator[Case]:
     trace = trace_of(flow)
     for way in ways:
         for number, effect in enumerate(trace):
             if effect.kind in way.kinds:
-                yield Case(flow, way, number, f"{effect.kind} {effect.what}", switch)
+                yield Case(flow, way, number, f"{effect.kind} {effect.what}", like)
 
 
 def play(case: Case) -> TortureWorld:
@@ -259,11 +259,11 @@ def play(case: Case) -> TortureWorld:
 
 def broken_by(case: Case) -> list[str]:
     """The promises that do not hold when *case* is played and the ordinary runs came."""
-    TortureWorld.switches = dict([case.switch] if case.switch else [])
+    TortureWorld.like = dict([case.like] if case.like else [])
     try:
         return _broken_by(case)
     finally:
-        TortureWorld.switches = {}
+        TortureWorld.like = {}
 
 
 def _broken_by(case: Case) -> list[str]:
@@ -307,15 +307,20 @@ def end_of(world: TortureWorld) -> dict[str, Any]:
     }
 
 
-GRAPHS = [None, *((name, value) for name, values in SWITCHES.items() for value in values)]
+WORLDS = [
+    None,
+    ("rows_a_page", 1),
+    ("rows_a_page", 2),
+    *((name, value) for name, values in SWITCHES.items() for value in values),
+]
 
 
 def campaign(until: float, seed: int) -> Counter[str]:
-    """All cases in an order of *seed*'s, each with a Graph of its choice, until the (monotonic)
+    """All cases in an order of *seed*'s, each in a world of its choice, until the (monotonic)
     time is over or one is broken: its story is printed."""
     die = random.Random(seed)
     every = [
-        (kind, replace(case, switch=die.choice(GRAPHS)))
+        (kind, replace(case, like=die.choice(WORLDS)))
         for kind, ways in CLASSES.items()
         for flow in FLOWS
         for case in cases(flow, ways)
@@ -339,7 +344,7 @@ _ENDS: dict[tuple[str, str], dict[str, Any]] = {}
 
 def unlike(flow: Flow, end: dict[str, Any]) -> list[str]:
     """How an end differs from that of the undisturbed flow."""
-    key = flow.name, str(TortureWorld.switches)
+    key = flow.name, str(TortureWorld.like)
     if key not in _ENDS:
         world = flow.prepare()
         flow.act(world)

@@ -13,6 +13,7 @@ from tests.flows.world import LEARNER, TENANT, TUTOR
 from tests.simulators.graph.model import PropertyId
 from tests.torture.world import MANAGER, MENTOR, NOT_NOW, SECOND_TUTOR, TortureWorld
 
+CLOCKS_GO_BACK = datetime(2026, 10, 23, 22, 50, tzinfo=UTC)
 BEFORE_WINDOW = datetime(2026, 4, 24, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 5, 1, 2, 30, tzinfo=UTC)
 HOUR = [(0, 60)]
@@ -52,6 +53,13 @@ def booked(**fields: Any) -> TortureWorld:
     """One meeting that stands, and nothing left to do."""
     world = TortureWorld()
     world.save(**fields)
+    return world
+
+
+def in_the_repeated_hour() -> TortureWorld:
+    """A meeting in the first of the two hours that read alike."""
+    world = TortureWorld(CLOCKS_GO_BACK)
+    world.save(start="2026-10-25T01:15:00+01:00", end="2026-10-25T01:45:00+01:00")
     return world
 
 
@@ -311,6 +319,7 @@ def _asks(act: str, **body: Any) -> Callable[[TortureWorld], Any]:
 
 
 WITHOUT_EMPLOYER = {"employerCanView": False}
+THE_SECOND_TIME = {"start": "2026-10-25T01:15:00Z", "end": "2026-10-25T01:45:00Z"}
 DECISION = {"decision": "accept", "by": "boss@college.example", "reason": "It was Sam."}
 
 FLOWS = [
@@ -321,6 +330,7 @@ FLOWS = [
     Flow("create after a failure", unmade, _runs("catch_up")),
     Flow("a lapsed claim", claim_lapsed, _runs("catch_up")),
     Flow("reschedule", booked, _saves(start=at(14), end=at(15))),
+    Flow("an hour later by the same clock", in_the_repeated_hour, _saves(**THE_SECOND_TIME)),
     Flow("rename", booked, _saves(name="Data ethics, part two")),
     Flow("agenda change", booked, _saves(description="Bring nothing at all.")),
     Flow("other people", with_guest, _saves(**WITHOUT_EMPLOYER)),

@@ -54,7 +54,6 @@ SWITCHES: dict[str, list[Any]] = {
     "page_size": [10, 2],
     "unmatched_join_url": ["404", "400", "empty"],
     "marker_index_lag_s": [0.0, 600.0],
-    "events_lists": ["mailbox", "default_calendar"],
     "copies_carry_marker": [False, True],
     "block_style": ["classic", "new"],
     "attendance_page_size": [None, 1],
@@ -137,8 +136,9 @@ class TortureWorld(World):
         restored: Whether the table was put back, so that numbers are used again.
     """
 
-    switches: ClassVar[dict[str, Any]] = {}
-    """What Graph is like in each world from now on."""
+    like: ClassVar[dict[str, Any]] = {}
+    """How each world from now on differs from what it usually is: Graph's switches, and
+    ``rows_a_page``."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class TortureWorld(World):
         self._here = threading.local()
         self.processes: list[Gate] = []
         self._gates: dict[int, tuple[Ports, Gate]] = {}
-        self.rows_a_page: int | None = None
+        self.rows_a_page: int | None = self.like.get("rows_a_page")
         self.tokens_fail: RemoteError | None = None
         self.memory = table or MemoryTable()
         self.planted: set[Event] = set()
@@ -162,7 +162,8 @@ class TortureWorld(World):
         self.looking = World.process(self)
         self.letterbox = Letterbox(self)
         self.graph.subscriptions.notifier = self.letterbox
-        self.graph.set_switches(retry_after="none", **self.switches)
+        switches = {name: value for name, value in self.like.items() if name != "rows_a_page"}
+        self.graph.set_switches(retry_after="none", **switches)
         self.lms.outbox = HandOutbox(self.lms.clock, self.lms.tenants, None, 0)
         self.lms.outbox.post = self._post
         self.lms.outbox.pauses_s = (60, 120, 300, 900, 3600)
