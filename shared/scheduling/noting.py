@@ -31,6 +31,8 @@ def after_create(record: Record, seen: Seen, facts: Facts, *, replayed: bool = F
     if intent is None:
         return record
     booking = _as_shown(intent.booking, seen, NOTHING if replayed else EVERYTHING)
+    # A handover is one entry, which its cancellation wrote (the law, rule 13).
+    handed_over = record.replaces and record.problem is None
     record = replace(
         record,
         booking=booking,
@@ -39,10 +41,11 @@ def after_create(record: Record, seen: Seen, facts: Facts, *, replayed: bool = F
         problem=None,
         replaces=False,
     )
-    record = with_line(
-        record, facts.now, "scheduled", "Created in the owner's calendar.", By.CONNECTOR,
-        None, slot_json(booking.slot),
-    )  # fmt: skip
+    if not handed_over:
+        record = with_line(
+            record, facts.now, "scheduled", "Created in the owner's calendar.", By.CONNECTOR,
+            None, slot_json(booking.slot),
+        )  # fmt: skip
     if booking.join_url:
         record = tell_scheduled(with_link(record), facts)
     return hear_time(record, seen, facts)
