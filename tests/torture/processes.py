@@ -88,7 +88,7 @@ class Processes:
         self.simulators = Simulators(folder, clock=self.clock, seed=self.die.randrange(1000))
         self.graph, self.lms = self.simulators.graph, self.simulators.lms
         self.azurite = Azurite(
-            queues=self.die.random() < 0.5, location=folder / "azurite", durable=True, logs=folder
+            queues=self.die.random() < 0.25, location=folder / "azurite", durable=True, logs=folder
         )
         self.hosts = [
             LocalHost({}, port=free_port(), log=folder / f"host-{n}.log") for n in range(2)
@@ -458,6 +458,8 @@ class Processes:
 
     def day(self, kills: int) -> None:
         """People at work, and hosts dying, until all is at rest again."""
+        for tenant, name in itertools.product(TENANTS, TONIGHT):
+            self.lms.save(tenant, name, **self.new(tenant, name, self.die))
         saves = {f"LMS {n}": (self.the_lms_saves, 0.25) for n in range(2)}
         self.storm(
             kills,
