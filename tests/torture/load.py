@@ -1,8 +1,8 @@
 """Many due meetings of twenty providers in one sweep, ten of them broken in ten ways.
 
 The law, promises 2, 4 and 5: nothing is lost, memory is bounded, and the healthy ones are done
-within 15 seconds of when they would have been. The stand-ins throttle at random, and run in
-processes of their own, as does the sweep:
+within 15 seconds of when they would have been, were the others healthy too. The stand-ins throttle
+at random, and run in processes of their own, as does the sweep:
 
     python -m tests.torture.load [DUE] [SEED]
 """
@@ -39,9 +39,9 @@ from tests.local.hosting import ROOT
 
 HEALTHY = 10
 LATENESS_S = 15.0
-"""How much later than by themselves the healthy may be done (the law, promise 5)."""
-MORE_MEMORY = 1.5
-"""Times what the healthy take by themselves: there are twice as many to do beside the broken."""
+"""How much later than beside healthy ones the healthy may be done (the law, promise 5)."""
+MORE_MEMORY = 1.25
+"""Times what it takes when all are healthy."""
 THROTTLED = 0.02
 """The share of requests to Graph that anybody has throttled."""
 NEVER_S = 3600.0
@@ -147,30 +147,31 @@ class Figures:
     """What a round found.
 
     Attributes:
-        alone_s, beside_s: When the last healthy tenant was done, without and with broken ones.
-        alone_mib, beside_mib: Most memory that the sweep's process had.
+        whole_s, beside_s: When the last of ten tenants was done, beside ten healthy or broken.
+        whole_mib, beside_mib: Most memory that the sweep's process had.
         sweeps: How many it took, everything mended, until all was done.
         violations: Broken promises, in words.
     """
 
     due: int
-    alone_s: float = 0.0
+    whole_s: float = 0.0
     beside_s: float = 0.0
-    alone_mib: float = 0.0
+    whole_mib: float = 0.0
     beside_mib: float = 0.0
     sweeps: int = 0
     violations: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
-            f"{self.due:,} due: healthy done after {self.beside_s:.1f} s beside ten broken ones, "
-            f"{self.alone_s:.1f} s alone; {self.beside_mib:.0f} MiB, {self.alone_mib:.0f} alone; "
-            f"all done {self.sweeps} sweeps after the mend; {len(self.violations)} violations"
+            f"{self.due:,} due: ten providers done after {self.beside_s:.1f} s, "
+            f"{self.beside_mib:.0f} MiB beside ten broken; {self.whole_s:.1f} s, "
+            f"{self.whole_mib:.0f} MiB beside ten healthy; all mended, all done "
+            f"{self.sweeps} sweeps later; {len(self.violations)} violations"
         )
 
 
 def play(scene: Scene, due: int, seed: int, patience_s: float) -> Figures:
-    """A sweep of ten healthy providers alone, one beside ten broken, and then all mended.
+    """A sweep of twenty healthy providers, one with ten of them broken, and then all mended.
 
     *patience_s*: how long the broken ones may go on when the healthy are done; then the process is
     killed, wherever it is.
@@ -179,9 +180,12 @@ def play(scene: Scene, due: int, seed: int, patience_s: float) -> Figures:
     organizers = max(1, each // 10)
     throttle = {"rate": THROTTLED, "seed": seed, "effects": ["throttle"], "retry_after": 1}
     scene.stand_ins.post("graph", "/faults/random", throttle)
-    alone = filled(scene, scene.tenants(Size(0, HEALTHY, HEALTHY * organizers)), each, organizers)
-    first = swept(alone, alone.tenants, patience_s)
-    figures.alone_s, figures.alone_mib = max(first.done_s.values()), first.rss_mib
+    count = HEALTHY + len(WAYS)
+    whole = filled(scene, scene.tenants(Size(0, count, count * organizers)), each, organizers)
+    first = swept(whole, whole.tenants, patience_s)
+    # As with the others below, those that come last in the list.
+    figures.whole_s = max(first.done_s[one.id] for one in whole.tenants[-HEALTHY:])
+    figures.whole_mib = first.rss_mib
 
     good = scene.tenants(Size(0, HEALTHY, HEALTHY * organizers))
     bad = list(scene.tenants(Size(0, len(WAYS) - 1, (len(WAYS) - 1) * organizers)))
@@ -195,12 +199,12 @@ def play(scene: Scene, due: int, seed: int, patience_s: float) -> Figures:
     figures.beside_s = max(second.done_s.get(one.id, float("inf")) for one in good)
     figures.beside_mib = second.rss_mib
 
-    if figures.beside_s - figures.alone_s > LATENESS_S:
+    if figures.beside_s - figures.whole_s > LATENESS_S:
         figures.violations.append(f"the healthy were late: {figures}")
-    if figures.beside_mib > MORE_MEMORY * figures.alone_mib:
+    if figures.beside_mib > MORE_MEMORY * figures.whole_mib:
         figures.violations.append(f"memory grew: {figures}")
     for tenant in good:
-        figures.violations += not_done(scene, store, tenant, each)
+        figures.violations += lost(store, tenant, each)
     for mend in undo:
         mend()
     for way, tenant in zip(WAYS, bad, strict=True):
