@@ -57,9 +57,9 @@ def booked(**fields: Any) -> TortureWorld:
 
 
 def in_the_repeated_hour() -> TortureWorld:
-    """A meeting in the first of the two hours that read alike."""
+    """A meeting in the second of the two hours that read alike."""
     world = TortureWorld(CLOCKS_GO_BACK)
-    world.save(start="2026-10-25T01:15:00+01:00", end="2026-10-25T01:45:00+01:00")
+    world.save(start="2026-10-25T01:15:00Z", end="2026-10-25T01:45:00Z")
     return world
 
 
@@ -319,7 +319,7 @@ def _asks(act: str, **body: Any) -> Callable[[TortureWorld], Any]:
 
 
 WITHOUT_EMPLOYER = {"employerCanView": False}
-THE_SECOND_TIME = {"start": "2026-10-25T01:15:00Z", "end": "2026-10-25T01:45:00Z"}
+THE_FIRST_TIME = {"start": "2026-10-25T01:15:00+01:00", "end": "2026-10-25T01:45:00+01:00"}
 DECISION = {"decision": "accept", "by": "boss@college.example", "reason": "It was Sam."}
 
 FLOWS = [
@@ -330,7 +330,7 @@ FLOWS = [
     Flow("create after a failure", unmade, _runs("catch_up")),
     Flow("a lapsed claim", claim_lapsed, _runs("catch_up")),
     Flow("reschedule", booked, _saves(start=at(14), end=at(15))),
-    Flow("an hour later by the same clock", in_the_repeated_hour, _saves(**THE_SECOND_TIME)),
+    Flow("an hour earlier by the same clock", in_the_repeated_hour, _saves(**THE_FIRST_TIME)),
     Flow("rename", booked, _saves(name="Data ethics, part two")),
     Flow("agenda change", booked, _saves(description="Bring nothing at all.")),
     Flow("other people", with_guest, _saves(**WITHOUT_EMPLOYER)),
