@@ -8,13 +8,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tests.torture import cuts, machine, processes
+from tests.torture import cuts, load, machine, processes
 
 Campaign = Callable[[float, int], Counter[str]]
 """Plays until the (monotonic) time is over or a promise was broken, of which it prints the story;
 what it played, and ``violations``."""
 
-CAMPAIGNS: list[Campaign] = [cuts.campaign, machine.campaign, processes.campaign]
+CAMPAIGNS: list[Campaign] = [
+    cuts.campaign,
+    machine.campaign,
+    processes.campaign,
+    load.campaign,
+]
 
 
 def main(arguments: list[str]) -> int:

@@ -361,11 +361,11 @@ def scene() -> Iterator[Scene]:
 
 
 def campaign(until: float, seed: int) -> Counter[str]:
-    """Rounds of a thousand meetings until the time is over; a broken promise is printed."""
+    """Rounds of some hundred meetings until the time is over; a broken promise is printed."""
     figures: Counter[str] = Counter()
     while time.monotonic() < until and not figures["violations"]:
         with scene() as neighbours:
-            found = play(neighbours, 1000, seed + figures["loads"], patience_s=5)
+            found = play(neighbours, 400, seed + figures["loads"], patience_s=5)
         figures.update({"loads": 1, "violations": len(found.violations)})
         for line in found.violations[:20]:
             print(line)
