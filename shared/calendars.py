@@ -118,7 +118,7 @@ def _list_all(
     for _ in range(100):
         if not asking:
             break
-        outcomes = graph.run(list(asking.values()), max(0.5, end - time.monotonic()))
+        outcomes = graph.run(list(asking.values()), end - time.monotonic())
         following: dict[UserId, Request] = {}
         for (user, request), outcome in zip(asking.items(), outcomes, strict=True):
             try:

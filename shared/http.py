@@ -61,7 +61,8 @@ class Answer:
 Send = Callable[[Call], Answer]
 """Raises ``Broken`` when no answer came; it may have been carried out."""
 
-ANSWER_LIMIT = 64 * 1024 * 1024
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of an answer: as JSON of little things they take twenty times as much memory."""
 CONNECTIONS = 64
 
 

@@ -25,7 +25,7 @@ from shared.attendance import (
     whole_minutes,
 )
 from shared.contract import refusal
-from shared.errors import NotAllowed, NotFound, RemoteError, Stale
+from shared.errors import NotAllowed, NotFound, Refused, RemoteError, Stale
 from shared.graph import protocol
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import Request
@@ -66,6 +66,8 @@ from shared.work import Work
 log = logging.getLogger(__name__)
 
 GRAPH_S = 90.0
+MOST_ATTENDED = 2_000
+"""People and stays of one component: a Teams meeting takes a thousand who take part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,11 @@ def verify(
         found = read[str(work.key)]
         if found.case is None:
             counts["unread"] = counts.get("unread", 0) + 1
+            why = found.error.code if found.error else ""
+            log.warning(
+                "attendance.unread",
+                extra={"tenant": tenant.id, "component": work.key, "why": why},
+            )
             continue
         verdict = judge(found.case, tenant.attendance, today)
         counts[verdict.outcome.value] = counts.get(verdict.outcome.value, 0) + 1
@@ -143,7 +150,10 @@ def gather(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> dict[str, Rea
     readings = _readings(graph, list(links))
     organizers = list(ports.store.organizers(tenant.id).values()) if works else []
     casts = {str(work.key): _cast(ports, tenant, work.record, organizers) for work in works}
-    asked = {str(work.key): [readings[url] for url in work.record.join_urls] for work in works}
+    asked = {
+        str(work.key): _within_reason([readings[url] for url in work.record.join_urls])
+        for work in works
+    }
     unknown: dict[Identity, None] = {}
     for key, found in asked.items():
         whole = [one for one in found if isinstance(one, Reading)]
@@ -167,6 +177,17 @@ def gather(ports: Ports, tenant: Tenant, works: Sequence[Work]) -> dict[str, Rea
         )
         read[key] = Read(case)
     return read
+
+
+def _within_reason(
+    found: list[Reading | RemoteError],
+) -> list[Reading | RemoteError]:
+    """*found*, or an error for more people and stays than the row of an evidence record holds."""
+    reports = [report for one in found if isinstance(one, Reading) for report in one.reports]
+    entries = [entry for report in reports for entry in report.entries]
+    if len(entries) + sum(len(entry.intervals) for entry in entries) > MOST_ATTENDED:
+        return [Refused("graph", "attendance_beyond_reason")]
+    return found
 
 
 def _cast(ports: Ports, tenant: Tenant, record: Record, organizers: Iterable[Organizer]) -> Cast:

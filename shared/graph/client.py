@@ -130,7 +130,7 @@ class Graph:
         """
         end = time.monotonic() + seconds
         for _ in range(PAGES):
-            found, link = pages(self.one(request, max(0.5, end - time.monotonic())))
+            found, link = pages(self.one(request, end - time.monotonic()))
             yield from found
             if not link:
                 return

@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.contract.instants import read_instant
 from shared.evidence import canonical, sha256
-from shared.graph.protocol import whole
+from shared.graph.protocol import LONGEST_TEXT, whole
 from shared.intervals import Interval
 from shared.people import Entry, Joined, Report, is_guid
 
@@ -162,7 +162,8 @@ def _items(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    return whole(value.strip()) if isinstance(value, str) else ""
+    fits = isinstance(value, str) and len(value) <= LONGEST_TEXT
+    return whole(value.strip()) if fits else ""
 
 
 _LONGEST_S = 10 * 24 * 3600
