@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -162,3 +166,63 @@ def test_a_webhook_that_is_signed_is_taken_or_changes_nothing(case: Case, served
 def test_the_description_is_the_one_that_is_served(served: Served) -> None:
     answer = requests.get(f"{served.url}/openapi.json", timeout=30)
     assert answer.json() == json.loads(json.dumps(document()))
+
+
+PARTS = [
+    "%00", "%ED%A0%80", "%FF%FE", "%2F..%2F", "..%2F..%2Ftenants", "%252F", "C%7C1", "%23", "%3F",
+    "%5C", "%0D%0AX-Header:%20y", "%E2%80%AE", "%F0%9F%98%80", "%", "%zz", "%u0041", "'", "%27%20or",
+    "a" * 201, "%F0%9F%98%80" * 200, "a" * 8_000, "component%7Cx", "~7c", ";x=1", "{componentId}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part[:20])
+@pytest.mark.parametrize(
+    "path",
+    ["tenants/{}", f"tenants/{TENANT}/components/{{}}", f"tenants/{TENANT}/components?id={{}}"],
+)
+def test_nothing_in_an_address_reaches_more_than_it_names(
+    served: Served, path: str, part: str
+) -> None:
+    before = served.stored()
+    connection = HTTPConnection(urlsplit(served.url).netloc, timeout=30)
+    connection.request("GET", "/api/" + path.replace("{}", part))
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    if "?id=" in path and answer.status == 200:
+        assert json.loads(text) == {"items": [], "next": None}
+    else:
+        assert answer.status in (400, 404, 422)
+    assert part.casefold() not in text.casefold() or len(part) < 5
+    assert served.stored() == before
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param("Content-Length: 5", id="a length too short"),
+        pytest.param("Content-Length: 5\r\nContent-Length: 50", id="two lengths"),
+        pytest.param("Content-Length: -1", id="a length below nothing"),
+        pytest.param("Content-Length: 1e3", id="a length in powers of ten"),
+        pytest.param("Content-Length: 5\r\nTransfer-Encoding: chunked", id="a length and chunks"),
+        pytest.param("Transfer-Encoding: chunked", id="chunks that are none"),
+        pytest.param("Content-Length: 99999999999999999999", id="a length beyond reason"),
+        pytest.param("X-Header: " + "x" * 200_000, id="a header of 200 kB"),
+        pytest.param("\r\n".join(f"X-{n}: y" for n in range(5_000)), id="5,000 headers"),
+        pytest.param("webhook-id: a\r\nwebhook-id: b\r\nContent-Length: 5", id="a header twice"),
+        pytest.param("X-Header: \xff\x00", id="no text in a header"),
+    ],
+)
+def test_no_framing_of_a_request_gets_past_the_signature(served: Served, head: str) -> None:
+    """Whatever the host makes of it; and the next request is answered as ever."""
+    before = served.stored()
+    where = urlsplit(served.url)
+    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+        start = f"POST /api/tenants/{TENANT}/components HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n"
+        with suppress(OSError):  # closed while we are still talking
+            connection.sendall(start.encode("latin-1") + b'{"type": "component.saved"}')
+            connection.shutdown(socket.SHUT_WR)
+            status = connection.recv(65536).partition(b"\r\n")[0]
+            assert status == b"" or b" 4" in status
+    assert requests.get(f"{served.url}/health", timeout=30).json() == {"status": "ok"}
+    assert served.stored() == before
