@@ -491,10 +491,11 @@ class Processes:
 
     def rest(self, nights: int = 0) -> None:
         """The ordinary runs, and a person who lifts the brake that many cancellations put on."""
-        come_to_rest(self)
+        self.run("catch_up")
+        self.run("sweep")
         for tenant in TENANTS:
             self.ask("POST", f"/tenants/{tenant}/release", {})
-        come_to_rest(self, nights=nights)
+        come_to_rest(self, nights=nights, minutes=5)
 
     def broken(self) -> list[str]:
         """Which promises do not hold at rest."""

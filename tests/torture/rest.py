@@ -6,16 +6,17 @@ from tests.torture.promises import broken_at_rest
 from tests.torture.watched import Watched
 
 
-def come_to_rest(world: Watched, *, nights: int = 0) -> None:
+def come_to_rest(world: Watched, *, nights: int = 0, minutes: int = 1) -> None:
     """Timers at their times, nothing failing any more: a quarter of an hour of catch-ups, a sweep,
-    another quarter, the next two sweeps; then *nights* runs of the attendance timer."""
+    another quarter, the next two sweeps; then *nights* runs of the attendance timer. *minutes* lie
+    between two catch-ups."""
     world.graph.faults.clear()
     world.lms.faults.clear()
     for gate in world.processes:
         gate.twist = None
     for _ in range(2):
-        for _ in range(15):
-            world.pass_(minutes=1)
+        for _ in range(15 // minutes):
+            world.pass_(minutes=minutes)
             world.run("catch_up")
         world.run("sweep")
     world.pass_(hours=3)
