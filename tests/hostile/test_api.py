@@ -170,8 +170,9 @@ def test_the_description_is_the_one_that_is_served(served: Served) -> None:
 
 PARTS = [
     "%00", "%ED%A0%80", "%FF%FE", "%2F..%2F", "..%2F..%2Ftenants", "%252F", "C%7C1", "%23", "%3F",
-    "%5C", "%0D%0AX-Header:%20y", "%E2%80%AE", "%F0%9F%98%80", "%", "%zz", "%u0041", "'", "%27%20or",
-    "a" * 201, "%F0%9F%98%80" * 200, "a" * 8_000, "component%7Cx", "~7c", ";x=1", "{componentId}",
+    "%5C", "%0D%0AX-Header:%20y", "%E2%80%AE", "%F0%9F%98%80", "%", "%zz", "%u0041", "'",
+    "%27%20or", "a" * 201, "%F0%9F%98%80" * 200, "a" * 8_000, "component%7Cx", "~7c", ";x=1",
+    "{componentId}",
 ]  # fmt: skip
 
 
