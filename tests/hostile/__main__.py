@@ -1,4 +1,4 @@
-"""``python -m tests.hostile --minutes N --seed S``: lies of Graph's, until the time is over."""
+"""``python dev.py lies --minutes N --seed S``: lies of Graph's, until the time is over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.hostile.liar import STORIES, judge, lies, played
 
 def main(arguments: list[str]) -> int:
     """Tell lies in an order of the seed's; one line of figures, and 1 when one did harm."""
-    parser = argparse.ArgumentParser(prog="tests.hostile", description=__doc__)
+    parser = argparse.ArgumentParser(prog="dev.py lies", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
