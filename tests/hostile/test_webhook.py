@@ -316,6 +316,19 @@ def test_no_header_does_more_than_be_refused(world: World, changes: dict[str, st
     assert rows(world) == before
 
 
+def test_only_what_another_secret_might_have_signed_costs_a_look_at_the_table(
+    world: World, mocker: MockerFixture
+) -> None:
+    body = saved()
+    good = signed(world, body)
+    spy = mocker.spy(world.table, "get")
+    for headers in ({}, good | {"webhook-timestamp": "1"}, good | {"webhook-id": ""}):
+        assert send(body, headers)[0] == 401
+    assert spy.call_count == 0
+    assert send(body, good | {"webhook-id": "msg_2"})[0] == 401
+    assert spy.call_count == 1
+
+
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_header_sent_twice_is_no_header(world: World, name: str) -> None:
     """The host joins them with a comma; what they would mean apart is not asked."""
