@@ -88,16 +88,22 @@ def _said(status: int, carried_out: bool = False, code: str = "", **headers: str
     return lambda *_: Twist(f"{status} {code}", carried_out=carried_out, answer=answer)
 
 
-def _one(effect: Effects) -> Make:
+def _one(effect: Effects, path: str = "", **how: Any) -> Make:
     """One request fails, be it by itself or one of a batch."""
 
     def make(world: TortureWorld, _: Gate) -> Twist:
         def strike() -> None:
-            world.graph.faults.add(effect, path=r"^(?!.*/\$batch)", retry_after=0.01)
+            world.graph.faults.add(effect, path=rf"^(?!.*/\$batch).*{path}", **how)
 
         return Twist(effect, before=strike)
 
     return make
+
+
+def _unseen(status: int, code: str) -> Make:
+    """An event that stands cannot be read, nor when it is asked for again."""
+    body = {"error": {"code": code, "message": ""}}
+    return _one("answer", "/events", method="GET", times=2, status=status, body=body)
 
 
 def _refused_token(*_: object) -> Twist:
@@ -139,7 +145,11 @@ FAULTS = [
     Way("500 after", REMOTE, _said(500, carried_out=True, code="InternalServerError")),
     Way("no token", ("token",), _lost(carried_out=False)),
     Way("token refused", ("token",), _refused_token, same_end=False),
-    *(Way(f"one {effect}", ("graph",), _one(effect)) for effect in ITEM_FAULTS),
+    *(Way(f"one {effect}", ("graph",), _one(effect, retry_after=0.01)) for effect in ITEM_FAULTS),
+    # A former owner's event that refuses to be read is cancelled all the same: where the tutor had
+    # moved it to is not known then.
+    Way("no mailbox to read", ("graph",), _unseen(404, "MailboxNotEnabledForRESTAPI"), False),
+    Way("no right to read", ("graph",), _unseen(403, "ErrorAccessDenied"), False),
 ]
 SLOW = [Way("429 whenever", REMOTE, _said(429, code="ApplicationThrottled", retry_after="soon"))]
 """Waited out for real, seconds each."""

@@ -58,6 +58,7 @@ def broken_now(world: Watched, tenant: str = TENANT) -> list[str]:
         *_invited_twice(world),
         *_out_of_order(world, tenant),
         *_hours(world, tenant),
+        *_cancelled_by_nobody(world, tenant),
         *_shelved(world, tenant),
     ]
 
@@ -112,6 +113,19 @@ def _hours(world: Watched, tenant: str) -> Iterator[str]:
         for note in component.notes:
             if note.minutes * 60 > most.total_seconds():
                 yield f"{component.id}: {note.minutes} minutes posted of {most}"
+
+
+def _cancelled_by_nobody(world: Watched, tenant: str) -> Iterator[str]:
+    """Absence is not cancellation: one is told only of an event that really is gone."""
+    told = Counter(
+        one.component
+        for one in world.lms.received
+        if one.tenant == tenant and one.type == "meeting.cancelled" and one.stored
+    )
+    for component, times in told.items():
+        made = ours(world, tenant).get(component_key(component), [])
+        if times > sum(not is_live(event) for event in made):
+            yield f"{component} was told to be cancelled {times} times, and {len(made)} were made"
 
 
 def _time_in_reports(world: Watched, component: str, tenant: str) -> timedelta:
@@ -235,7 +249,7 @@ def _unlike(
         yield f"{component.start} in the LMS, {event.start} in Teams"
     if event.subject != component.name:
         yield f"{component.name!r} in the LMS, {event.subject!r} in Teams"
-    if component.join_url != event.join_url:
+    if component.join_url != event.join_url and not _passed_over(world, component):
         yield f"the LMS links to {component.join_url}, Teams to {event.join_url}"
     owner = component.owner["email"]
     if fold(event.user.upn) != fold(owner):
@@ -256,6 +270,14 @@ def _unlike(
     text = component.description or ""
     if text and component.description_format == "text" and not kept and text not in event.content:
         yield f"the agenda is not {text!r}"
+
+
+def _passed_over(world: Watched, component: Component) -> bool:
+    """Whether the link was parked, overtaken, sent again, and is older news than the LMS has."""
+    return world.parked and any(
+        one.component == component.id and one.type == "meeting.scheduled" and "not above" in one.why
+        for one in world.lms.received
+    )
 
 
 def _restless(world: Watched) -> Iterator[str]:
