@@ -187,10 +187,11 @@ def play(scene: Scene, due: int, seed: int, patience_s: float) -> Figures:
     figures.whole_s = max(first.done_s[one.id] for one in whole.tenants[-HEALTHY:])
     figures.whole_mib = first.rss_mib
 
-    good = scene.tenants(Size(0, HEALTHY, HEALTHY * organizers))
+    # The broken first: who waited for one another would wait for them.
     bad = list(scene.tenants(Size(0, len(WAYS) - 1, (len(WAYS) - 1) * organizers)))
     random.Random(seed).shuffle(bad)
     bad.append(scene.tenants(Size(0, 1, 0))[0])
+    good = scene.tenants(Size(0, HEALTHY, HEALTHY * organizers))
     both = filled(scene, (*bad, *good), each, organizers)
     store = open_store(both.env)
     trouble = Trouble(scene, store)
