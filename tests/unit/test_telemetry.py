@@ -128,13 +128,14 @@ def test_what_libraries_log_stays_as_it_is(host: Host) -> None:
 
 def test_libraries_are_heard_when_something_is_wrong_only(host: Host) -> None:
     for name in ("azure.core.pipeline", "msal.application", "urllib3.connectionpool"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO), "no record is even made"
         logging.getLogger(name).info("GET /?sig=secret")
         logging.getLogger(name).warning("retrying")
     assert host.texts == ["retrying"] * 3
 
 
 def test_and_then_say_what_went_wrong_without_the_data(host: Host) -> None:
-    """msal logs a token's whole text when it is no JSON, urllib3 addresses and headers."""
+    """A token that is no JSON is logged whole by msal, addresses and headers by urllib3."""
     library = logging.getLogger("msal.oauth2cli.oauth2")
     library.setLevel(logging.DEBUG)  # however a host may set it
     try:
