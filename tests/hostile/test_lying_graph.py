@@ -22,7 +22,7 @@ from shared.http import Answer, Call
 from tests.flows.world import BASE, TUTOR, World
 from tests.hostile.liar import COMPONENTS, STORIES, Honest, Liar, Lie, judge, lies, played
 
-SAMPLE = 40
+SAMPLE = 25
 """Lies of each story."""
 
 

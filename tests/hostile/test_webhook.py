@@ -25,7 +25,7 @@ JSON = {"content-type": "application/json"}
 AT_ONCE_S = 5.0
 """For what takes milliseconds, on a machine that is busy with other things."""
 
-quickly = settings(deadline=None, derandomize=True, database=None, max_examples=150)
+quickly = settings(deadline=None, derandomize=True, database=None, max_examples=80)
 
 
 @pytest.fixture(scope="module")
