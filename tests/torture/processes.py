@@ -65,6 +65,8 @@ ANSWERS = (0, 200, 202, 503)
 """What a webhook may be answered; 0: the host was killed, or not there."""
 NOBODY = "Failed to establish"
 """How it shows that a host was not there at all."""
+LAWFUL = ("failed: Unavailable", "failed: output not sent")
+"""Why a run may fail: the tables, or the queues, are not there."""
 BACKLOG = 20
 """So many webhooks may wait before the LMS's people pause, however slow this machine is."""
 IMPATIENT_S = (0.3, 0.6, 1.0)
@@ -499,7 +501,7 @@ class Processes:
 
     def broken(self) -> list[str]:
         """Which promises do not hold at rest."""
-        found = self.troubles + self._badly_answered()
+        found = [*self.troubles, *self._badly_answered(), *self._crashes()]
         for tenant in TENANTS:
             self._note_what_may_remain(tenant)
             broken = [*broken_at_rest(self, tenant), *self._answered_otherwise(tenant)]
@@ -521,6 +523,13 @@ class Processes:
             for attempt in delivery.attempts
             if attempt.status not in ANSWERS
         ]
+
+    def _crashes(self) -> Iterator[str]:
+        """Runs that failed otherwise than they may."""
+        for host in self.hosts:
+            for line in host.log_text().splitlines():
+                if " ERROR " in line and "failed: " in line and not any(w in line for w in LAWFUL):
+                    yield f"a host logged {line}"
 
     def _answered_otherwise(self, tenant: str) -> Iterator[str]:
         """How a component, as either host shows it, differs from the LMS and from Teams."""
