@@ -12,6 +12,7 @@ of whichever of the two was read: so either guards both.
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,6 +43,7 @@ from shared.table import (
 from shared.telemetry import inherited
 
 V = TypeVar("V")
+log = logging.getLogger(__name__)
 LANES = 8
 LAST = "\x7f"  # after every character our keys use
 
@@ -107,11 +109,23 @@ class Store:
         until: datetime | None = None,
         buckets: tuple[str, str] | None = None,
     ) -> Iterator[Stored]:
-        """Records of a shelf with since <= start < until, soonest first."""
+        """Records of a shelf with since <= start < until, soonest first.
+
+        One that cannot be read is left out and told as failed: it must not hold up the others.
+        """
         low, high = _range(which, since, until)
         where = f"bucket>={buckets[0]} and bucket<{buckets[1]}" if buckets else ""
         for row in rows(self.table, partition(tenant), low, high, where):
-            yield _stored(row)
+            try:
+                stored = _stored(row)
+            except (ValueError, TypeError, LookupError, AttributeError):
+                key = row.key.split("|", 2)[2]
+                log.warning(
+                    "component.failed",
+                    extra={"tenant": tenant, "component": key, "why": "row_unreadable"},
+                )
+                continue
+            yield stored
 
     def places(
         self,
