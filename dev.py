@@ -29,7 +29,6 @@ COMMANDS = {
     "host": ("tests.local.host", "serve the function app alone"),
     "bench": ("benchmarks", "measure"),
     "torture": ("tests.torture", "break things at random and look for broken promises"),
-    "lies": ("tests.hostile", "lie as Graph in every place and look for harm"),
     "package": ("tests.local.package", "build what is deployed, and prove that it runs"),
     "lock": ("tests.local.lock", "pin what ships anew, with hashes, and list its licences"),
     "check": ("tests.local.check", "say what a tenant's set-up lacks: check <url> <tenant>"),

@@ -9,6 +9,9 @@ nobody cancelled, tell the LMS what did not happen, or fail in a way nobody fore
 from __future__ import annotations
 
 import json
+import random
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -304,3 +307,23 @@ def _is_storable(world: Liar) -> None:
     """The real table takes nothing that has no form in UTF-8."""
     for row in world.table._rows.values():  # type: ignore[attr-defined]
         (row.key + row.text).encode()
+
+
+def campaign(until: float, seed: int) -> Counter[str]:
+    """Lies in an order of *seed*'s until the (monotonic) time is over or one did harm, which is
+    printed."""
+    honest = {name: played(name) for name in STORIES}
+    every = [(name, lie) for name in STORIES for lie in lies(honest[name].answers)]
+    random.Random(seed).shuffle(every)
+    figures: Counter[str] = Counter()
+    for name, lie in every:
+        if time.monotonic() >= until:
+            break
+        figures["lies of Graph's"] += 1
+        try:
+            judge(name, lie, honest[name])
+        except Exception as harm:  # noqa: BLE001 - a crash is harm too
+            figures["violations"] += 1
+            print(f"{name}: {lie}: {type(harm).__name__}: {harm}")
+            break
+    return figures

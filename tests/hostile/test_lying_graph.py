@@ -1,6 +1,6 @@
 """A Graph that lies in one answer costs time at most: a sample of all the lies there are.
 
-``python dev.py lies`` tells more of them, for as long as it is given.
+``python dev.py torture`` tells more of them.
 """
 
 from __future__ import annotations

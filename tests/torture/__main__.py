@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from tests.hostile import liar
 from tests.torture import cuts, load, machine, processes
 
 Campaign = Callable[[float, int], Counter[str]]
@@ -19,6 +20,7 @@ CAMPAIGNS: list[Campaign] = [
     machine.campaign,
     processes.campaign,
     load.campaign,
+    liar.campaign,
 ]
 
 
