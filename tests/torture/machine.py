@@ -552,10 +552,14 @@ class Histories(RuleBasedStateMachine):
             if record is None:
                 continue
             world.parked |= any(event.parked for event in record.queue)
+            known = record.booking.event_id if record.booking else ""
+            made = ours(world).get(record.key, [])
+            left = {e for e in made if e.immutable_id != known and is_live(e)}
             if any(flag.value == "old_event_may_remain" for flag in record.flags):
-                known = record.booking.event_id if record.booking else ""
-                made = ours(world).get(record.key, [])
-                world.may_remain |= {e for e in made if e.immutable_id != known and is_live(e)}
+                world.may_remain |= left
+            elif not record.intent:
+                # Gone with its mailbox, which counts as cancelled; should that come back, it does.
+                world.may_remain |= {e for e in left if e.user.mailbox == "missing"}
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):

@@ -1,6 +1,6 @@
 """Each flow cut at each of its effects; a sample of everything else that can happen there.
 
-All of the rest are some nine thousand cases; a larger ``SAMPLE`` plays more of them.
+All of the rest are some fifteen thousand cases; a larger ``SAMPLE`` plays more of them.
 """
 
 from __future__ import annotations
