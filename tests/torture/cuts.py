@@ -341,6 +341,8 @@ def campaign(until: float, seed: int) -> Counter[str]:
         if time.monotonic() >= until:
             break
         figures[f"{kind} played"] += 1
+        if kind == "faults":
+            figures[f"fault {case.way.name}"] += 1
         broken = broken_by(case)
         if broken:
             print("\n".join([str(case), *broken]))
