@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from shared.config import Settings
 from shared.http import Send, sender
 from shared.ports import Ports
 from shared.table import open_table
+from tests.local.memory import most_mib
 
 
 def counted_ports(tally: Tally) -> Ports:
@@ -52,7 +52,7 @@ def _run(tally: Tally, run: Callable[[], Any]) -> dict[str, Any]:
         "cpu_s": {**parts, "ours": cpu - sum(parts.values()), "all": cpu},
         "counts": dict(tally.counts),
         "most_batches": tally.most,
-        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rss_mib": most_mib(),
     }
 
 

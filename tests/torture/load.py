@@ -36,6 +36,7 @@ from shared.store import Store
 from shared.table import Put, Row
 from tests.local.children import free_port
 from tests.local.hosting import ROOT
+from tests.local.memory import most_mib
 
 HEALTHY = 10
 LATENESS_S = 15.0
@@ -336,19 +337,9 @@ def _sweep(order: dict[str, Any]) -> None:
             lambda: set(order["for"]) <= finishing.done_s.keys() or not thread.is_alive(), NEVER_S
         )
     thread.join(order["patience_s"])
-    answer = {"done_s": finishing.done_s, "told": told, "rss_mib": _most_memory_mib()}
+    answer = {"done_s": finishing.done_s, "told": told, "rss_mib": most_mib()}
     print(json.dumps(answer), flush=True)
     os._exit(0)
-
-
-def _most_memory_mib() -> float:
-    """0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 # -- at length -----------------------------------------------------------------------------
