@@ -29,8 +29,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py torture", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--load", type=int, help="instead: one load of so many due components")
     options = parser.parse_args(arguments)
     logging.disable()  # what goes wrong here does so on purpose
+    if options.load:
+        return load.main(options.load, options.seed)
     end = time.monotonic() + 60 * options.minutes
     figures: Counter[str] = Counter()
     for done, campaign in enumerate(CAMPAIGNS):

@@ -4,7 +4,7 @@ The law, promises 2, 4 and 5: nothing is lost, memory is bounded, and the health
 within 15 seconds of when they would have been, were the others healthy too. The stand-ins throttle
 at random, and run in processes of their own, as does the sweep:
 
-    python -m tests.torture.load [DUE] [SEED]
+    python dev.py torture --load DUE --seed SEED
 """
 
 from __future__ import annotations
@@ -371,8 +371,5 @@ def main(due: int, seed: int) -> int:
     return 1 if found.violations else 0
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] and sys.argv[1].startswith("{"):
-        _sweep(json.loads(sys.argv[1]))
-    numbers = [int(text) for text in sys.argv[1:]]
-    sys.exit(main(*[*numbers, *(10_000, 0)[len(numbers) :]]))
+if __name__ == "__main__":  # the connector's process
+    _sweep(json.loads(sys.argv[1]))
