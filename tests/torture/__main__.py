@@ -22,6 +22,7 @@ CAMPAIGNS: list[Campaign] = [
     load.campaign,
     liar.campaign,
 ]
+LEAST_LOAD = 200
 
 
 def main(arguments: list[str]) -> int:
@@ -31,6 +32,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--load", type=int, help="instead: one load of so many due components")
     options = parser.parse_args(arguments)
+    if options.load is not None and options.load < LEAST_LOAD:
+        parser.error(f"--load: {LEAST_LOAD} at least, ten for each of twenty providers")
     logging.disable()  # what goes wrong here does so on purpose
     if options.load:
         return load.main(options.load, options.seed)
