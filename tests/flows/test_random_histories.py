@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,10 +23,9 @@ from shared.keys import component_key, partition
 from shared.model import ComponentId
 from shared.record import Record
 from shared.table import rows
-from tests.flows.world import ENTRA, HERE, LEARNER, TENANT, TUTOR, World
+from tests.flows.world import ENTRA, HERE, LEARNER, TENANT, TUTOR, Letterbox, World
 from tests.simulators import webhooks
 from tests.simulators.graph.model import Event
-from tests.simulators.graph.notifications import Notifier
 from tests.simulators.lms.model import Component
 from tests.simulators.lms.outbox import Delivery
 from tests.simulators.lms.simulator import LmsSimulator
@@ -59,18 +57,6 @@ class HoldingLms(LmsSimulator):
     ) -> Delivery:
         del held
         return super()._send(account, kind, data, path=path, held=True)
-
-
-class Letterbox(Notifier):
-    """Notifications wait here until the history delivers them."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.clock, world.graph.switches, 0, None)
-        self.post = world._hear
-        self.letters: list[dict[str, Any]] = []
-
-    def put(self, notification: dict[str, Any], _url: str, _given_up: Callable[[], None]) -> None:
-        self.letters.append(notification)
 
 
 class StillWorld(World):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -33,6 +33,7 @@ from shared.tenants import Tenants
 from tests.fakes import MemoryTable
 from tests.simulators.clock import SimClock
 from tests.simulators.graph.model import Event
+from tests.simulators.graph.notifications import Notifier
 from tests.simulators.graph.simulator import GraphSimulator
 from tests.simulators.lms.model import Component
 from tests.simulators.lms.simulator import LmsSimulator
@@ -299,3 +300,15 @@ class World:
     @property
     def tenant(self) -> TenantId:
         return TenantId(TENANT)
+
+
+class Letterbox(Notifier):
+    """Graph's change notifications, which wait here until somebody delivers or loses them."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock, world.graph.switches, 0, None)
+        self.post = world._hear
+        self.letters: list[dict[str, Any]] = []
+
+    def put(self, notification: dict[str, Any], _url: str, _given_up: Callable[[], None]) -> None:
+        self.letters.append(notification)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -25,10 +25,9 @@ from shared.ports import Ports
 from shared.store import Store
 from shared.tenants import Tenants
 from tests.fakes import MemoryTable
-from tests.flows.world import BASE, MORNING, TENANT, TUTOR, World
+from tests.flows.world import BASE, MORNING, TENANT, TUTOR, Letterbox, World
 from tests.simulators.clock import Pause, SimClock
 from tests.simulators.graph.model import Event
-from tests.simulators.graph.notifications import Notifier
 from tests.simulators.lms.outbox import Delivery, Outbox
 from tests.simulators.posting import Posted
 from tests.torture.gate import Gate, GatedTable, Killed
@@ -87,18 +86,6 @@ class HandOutbox(Outbox):
     def drain(self, timeout_s: float = 30.0) -> bool:  # noqa: ARG002 - the other's signature
         self.pump()
         return True
-
-
-class Letterbox(Notifier):
-    """Graph's change notifications, which wait here until somebody delivers or loses them."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.clock, world.graph.switches, 0, None)
-        self.post = world._hear
-        self.letters: list[dict[str, Any]] = []
-
-    def put(self, notification: dict[str, Any], _url: str, _given_up: Callable[[], None]) -> None:
-        self.letters.append(notification)
 
 
 class SimulatedLimits(MailboxLimits):
