@@ -195,6 +195,7 @@ class Reconciler:
         if owner is None or owner.id is None or record.slot is None:
             raise AssertionError("a create without an owner or a time")
         known = owner.addresses or (record.saved.owner.email,)
+        attendees = content.addresses(content.invited(record.saved, known))
         return Booking(
             organizer=owner.id,
             owner_key=owner.key,
@@ -205,8 +206,8 @@ class Reconciler:
             teams_slot=record.slot,
             subject=record.saved.name,
             teams_subject=record.saved.name,
-            attendees=content.addresses(content.invited(record.saved, known)),
-            teams_attendees=content.addresses(content.invited(record.saved, known)),
+            attendees=attendees,
+            teams_attendees=attendees,
             agenda=content.agenda_digest(record.saved),
             zone=self.tenant.time_zone,
             online=True,
