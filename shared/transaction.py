@@ -99,12 +99,10 @@ def etags(status: int, body: bytes, operations: int) -> list[str]:
         raise GroupRefused(status, _code(body))
     found = []
     # Answers have no content but for a refusal, which then is the only one.
-    for answer in _STATUS.split(body)[1:]:
-        if answer.isdigit() and len(answer) == 3:
-            status = int(answer)
-            continue
-        if status >= 300:
-            raise GroupRefused(status, _code(answer))
+    _, *parts = _STATUS.split(body)
+    for told, answer in zip(parts[::2], parts[1::2], strict=True):
+        if int(told) >= 300:
+            raise GroupRefused(int(told), _code(answer))
         etag = _ETAG.search(answer)
         found.append(etag.group(1).decode() if etag else "")
     if len(found) != operations:
