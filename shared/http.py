@@ -1,4 +1,4 @@
-"""Sending HTTP requests: the one file that names requests and opens sockets."""
+"""Sending HTTP requests: the one file that names requests and its urllib3, and opens sockets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache, partial
 from io import BufferedReader, RawIOBase
 from math import inf
+from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from shared.errors import Broken
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from ssl import SSLContext
+
+    from requests import Session
     from requests.adapters import HTTPAdapter
+    from urllib3.response import BaseHTTPResponse
+    from urllib3.util import Url
 
 MOST_ADDRESSES = 4
 USUAL = {"User-Agent": "teams-communications-connector", "Accept-Encoding": "gzip, deflate"}
@@ -72,27 +76,28 @@ def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
     Certificates are verified (``REQUESTS_CA_BUNDLE`` is honoured), redirects are never followed,
     and an answer's body is cut at *answer_limit* bytes.
     """
-    import requests
+    from urllib3 import exceptions
 
-    # One pool for both schemes. No session: its cookies, its ~/.netrc and what it merges into each
-    # request are wanted by nobody here, and cost as much as the sending.
+    # Its pools and its proxies, and nothing else: a session's cookies, its ~/.netrc and all that
+    # requests makes of a request before it goes out are wanted by nobody here, and cost as much
+    # as the sending.
     adapter = _adapter()(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
 
     def send(call: Call) -> Answer:
         try:
-            with _answered(adapter, call) as response:
-                body = response.raw.read(answer_limit, decode_content=True)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, headers, body)
-        except (requests.RequestException, OSError, UnicodeError) as error:
-            # UnicodeError: a token or an address from outside that no header can hold.
-            kind = "timeout" if isinstance(error, requests.Timeout) else "no_answer"
+            response = _answered(adapter, call)
+            try:
+                body = response.read(answer_limit, decode_content=True)
+            finally:
+                response.close()  # what is left of a body that was cut must not be read as another
+        except (exceptions.HTTPError, OSError, ValueError) as error:
+            # ValueError: a token or an address from outside that no header can hold.
+            late = isinstance(error, exceptions.TimeoutError)
+            refused = isinstance(error, exceptions.NewConnectionError)  # a timeout to urllib3
+            kind = "timeout" if late and not refused else "no_answer"
             raise Broken(system, kind, type(error).__name__) from error
-        except Exception as error:
-            # urllib3 raises its own while a body is read; no answer is no answer.
-            if type(error).__module__.startswith("urllib3"):
-                raise Broken(system, "no_answer", type(error).__name__) from error
-            raise
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, body)
 
     return send
 
@@ -119,65 +124,98 @@ def session_within(timeout_s: float) -> Session:
     return session
 
 
-def _answered(adapter: HTTPAdapter, call: Call) -> Response:
+def _answered(adapter: HTTPAdapter, call: Call) -> BaseHTTPResponse:
     """The answer by the first of the call's addresses that can be connected to."""
-    if not call.addresses:
-        return _sent(adapter, call, "", call.timeout_s)
-    addresses = call.addresses[:MOST_ADDRESSES]
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    *first, last = call.addresses[:MOST_ADDRESSES] or ("",)
     # Together no longer than one connecting may take.
-    share_s = call.timeout_s / len(addresses)
-    for address in addresses[:-1]:
+    share_s = call.timeout_s / (len(first) + 1)
+    for address in first:
         try:
             return _sent(adapter, call, address, share_s)
-        except OSError as error:
-            if not _never_connected(error):
-                raise
-    return _sent(adapter, call, addresses[-1], share_s)
+        except (ConnectTimeoutError, NewConnectionError):
+            continue  # nothing was sent yet
+    return _sent(adapter, call, last, share_s)
 
 
-def _sent(adapter: HTTPAdapter, call: Call, address: str, connect_s: float) -> Response:
-    import requests
+def _sent(adapter: HTTPAdapter, call: Call, address: str, connect_s: float) -> BaseHTTPResponse:
+    """The answer, whose body is still to come.
 
-    request = requests.PreparedRequest()
-    request.prepare(call.method, call.url, {**USUAL, **call.headers}, data=call.body)
-    # The adapter below reads it; requests itself has no word for it.
-    request.pinned_to = address  # type: ignore[attr-defined]
-    proxies, bundle = _surroundings(call.url)
-    timeout_s = (connect_s, call.timeout_s)
-    return adapter.send(request, timeout=timeout_s, verify=bundle or True, proxies=proxies)
+    Connections are pooled by address and name, so none is shared with another name or with an
+    address nobody checked.
+    """
+    from urllib3.util import Timeout
 
-
-def _surroundings(url: str) -> tuple[dict[str, str], str]:
-    """Proxies and certificate authorities as the environment names them for *url*."""
-    scheme, host = urlsplit(url)[:2]
-    return _proxies(f"{scheme}://{host}"), os.environ.get("REQUESTS_CA_BUNDLE", "")
+    url = _parsed(call.url)
+    host, proxy = url.host or "", _proxy(f"{url.scheme}://{url.netloc}")
+    headers, target = {**USUAL, **call.headers}, url.request_uri
+    if address:
+        headers["Host"] = url.netloc or ""  # else it would be the address
+    if proxy and url.scheme == "http":
+        target = url.url
+        headers |= adapter.proxy_headers(proxy)
+    tls = {
+        "ssl_context": _trusting(os.environ.get("REQUESTS_CA_BUNDLE", "")),
+        # The name is shown to the server (SNI), and its certificate must be for it.
+        "server_hostname": host.strip("[]"),
+    }
+    pools = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
+    pool = pools.connection_from_host(
+        (f"[{address}]" if ":" in address else address) or host,
+        url.port,
+        url.scheme,
+        tls if url.scheme == "https" else None,
+    )
+    response: BaseHTTPResponse = pool.urlopen(
+        call.method,
+        target,
+        call.body,
+        headers,
+        retries=False,
+        redirect=False,
+        assert_same_host=False,
+        timeout=Timeout(connect_s, call.timeout_s),
+        preload_content=False,
+        decode_content=False,
+    )
+    return response
 
 
 @lru_cache(1024)
-def _proxies(origin: str) -> dict[str, str]:
-    from requests.utils import get_environ_proxies
+def _parsed(url: str) -> Url:
+    from urllib3.util import parse_url
 
-    return get_environ_proxies(origin)
+    return parse_url(url)
 
 
-def _never_connected(error: OSError) -> bool:
-    """Whether nothing was sent yet, so that another address may be tried."""
-    import requests
-    from urllib3.exceptions import MaxRetryError, NewConnectionError
+@lru_cache(1024)
+def _proxy(origin: str) -> str:
+    """The proxy that the environment names for *origin*, "" for none."""
+    from requests.utils import get_environ_proxies, select_proxy
 
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+    return select_proxy(origin, get_environ_proxies(origin)) or ""
+
+
+@lru_cache(4)
+def _trusting(bundle: str) -> SSLContext:
+    """TLS that trusts the authorities in *bundle*, or those requests does; read once, not for each
+    connection."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context()
+    authorities = Path(bundle or DEFAULT_CA_BUNDLE_PATH)
+    if authorities.is_dir():
+        context.load_verify_locations(capath=authorities)
+    else:
+        context.load_verify_locations(authorities)
+    return context
 
 
 @cache
 def _adapter() -> type[HTTPAdapter]:
-    """An adapter that connects where a request is pinned to, and waits for no dripping answer.
-
-    Its connections are pooled by address and name, so none is shared with another name or with an
-    address nobody checked.
-    """
+    """An adapter that waits for no dripping answer."""
     from http.client import HTTPResponse
 
     from requests.adapters import HTTPAdapter
@@ -201,26 +239,19 @@ def _adapter() -> type[HTTPAdapter]:
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = SecureConnection
 
-    class Pinning(HTTPAdapter):
+    classes = {"http": Pool, "https": SecurePool}
+
+    class Bounded(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
-            self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
+            self.poolmanager.pool_classes_by_scheme = classes
 
-        def build_connection_pool_key_attributes(
-            self, request: Any, verify: Any, cert: Any = None
-        ) -> Any:
-            pool: Any = super().build_connection_pool_key_attributes(request, verify, cert)
-            where, tls = pool
-            address = getattr(request, "pinned_to", "")
-            if not address:
-                return where, tls
-            # Else it would be the address: that is where urllib3 connects to.
-            request.headers["Host"] = urlsplit(request.url).netloc
-            # The name is shown to the server (SNI), and its certificate must be for it.
-            tls = {**tls, "server_hostname": str(where["host"]).strip("[]")}
-            return {**where, "host": f"[{address}]" if ":" in address else address}, tls
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+            manager = super().proxy_manager_for(*args, **kwargs)
+            manager.pool_classes_by_scheme = classes
+            return manager
 
-    return Pinning
+    return Bounded
 
 
 class _Arriving(RawIOBase):

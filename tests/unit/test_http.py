@@ -219,6 +219,18 @@ def test_the_callers_authorization_is_the_only_one(
     assert "authorization" not in Peer.met[-1][2]
 
 
+def test_what_the_environment_names_as_proxy_is_asked(
+    peer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", peer.replace("//", "//us:word@"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    send(Call("GET", "http://graph.test/ok?a=1"))
+    said, path, headers, _ = Peer.met[-1]
+    assert (said, path) == ("GET", "http://graph.test/ok?a=1")
+    assert headers["proxy-authorization"] == "Basic dXM6d29yZA=="
+    assert headers["host"] == "graph.test"
+
+
 # -- a call that says where to connect -----------------------------------------------------
 
 ELSEWHERE = "127.0.0.2"
