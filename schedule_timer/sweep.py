@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from schedule_timer.strays import note_strays, settle_strays
@@ -22,7 +24,7 @@ from shared import brake, hints, runs, subscriptions
 from shared.answer import state_of
 from shared.brake import Vanished
 from shared.calendars import marker_prefix, read_singly
-from shared.deliver import deliver
+from shared.deliver import Delivered, deliver
 from shared.each import each_tenant, outcome_of
 from shared.errors import ConnectorError
 from shared.fan_out import Job
@@ -42,6 +44,10 @@ log = logging.getLogger(__name__)
 PIECE = 200
 AT_ONCE = 3
 """Pieces of a tenant: while one waits for Graph, the others' mailboxes need not."""
+TURN = 60
+"""Of a piece: three full batches to Graph, and full groups of rows."""
+TURNS_AT_ONCE = 2
+"""While Graph works on one turn's, the next one's are claimed and the last one's told."""
 GRAPH_S = 90.0
 LMS_S = 60.0
 RUN_S = 25 * 60.0
@@ -195,11 +201,27 @@ def work_through(
         prefix = marker_prefix(ports.deployment, tenant.id)
         strays = ports.calendars.look(graph, prefix, ahead, now, GRAPH_S)
         note_strays(ports, tenant, strays)
+    reconciler.find_owners(works)
+    told: list[Delivered] = []
+
+    def tell(some: Sequence[Work]) -> None:
+        if all(one.reached for one in told):  # else the rest waits for the next run
+            told.append(deliver(ports, tenant, some, LMS_S))
+
+    def take(some: Sequence[Work]) -> list[Work]:
+        settled = replace(reconciler).settle(some)
+        tell(settled)
+        return settled
+
+    with ThreadPoolExecutor(TURNS_AT_ONCE, "turn", inherited()) as pool:
+        settled = [work for some in pool.map(take, turns(works)) for work in some]
     see_to = count_vanished if look_at_all else act_on_vanished
-    done = see_to(ports, tenant, reconciler, reconciler.settle(works))
-    told = deliver(ports, tenant, done, LMS_S)
-    counts = Counter({"components": len(done), "told": told.taken, "untold": told.failed})
-    counts["unreached"] = int(not told.reached)
+    done = see_to(ports, tenant, reconciler, settled)
+    tell(done)
+    counts = Counter({"components": len(done)})
+    counts["told"] = sum(one.taken for one in told)
+    counts["untold"] = sum(one.failed for one in told)
+    counts["unreached"] = int(not all(one.reached for one in told))
     counts["vanished"] = sum(work.vanished for work in done)
     counts["braked"] = sum(is_held(work) for work in done)
     for work in done:
@@ -212,6 +234,18 @@ def work_through(
                 extra={"tenant": tenant.id, "component": work.key, "why": code},
             )
     return counts, done
+
+
+def turns(works: Sequence[Work]) -> Iterator[list[Work]]:
+    """*works*, ``TURN`` at a time, each owner's spread over them: a mailbox takes few at once."""
+    met: Counter[str] = Counter()
+    ranked: list[tuple[int, Work]] = []
+    for work in works:
+        owner = work.record.saved.owner.key
+        ranked.append((met[owner], work))
+        met[owner] += 1
+    spread = [work for _, work in sorted(ranked, key=itemgetter(0))]
+    return (spread[at : at + TURN] for at in range(0, len(spread), TURN))
 
 
 def _what_happened(before: Any, after: Any) -> list[str]:

@@ -45,7 +45,8 @@ def plain(value: Any) -> Any:
 
 def instant(moment: datetime) -> str:
     """An instant in the one form we store: UTC, ``Z``, microseconds only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat()[:-6] + "Z"
 
 
 def _same(value: Any) -> Any:
@@ -98,11 +99,12 @@ def _dataclass_turns(kind: Any, *, whole: bool) -> tuple[Turn, Turn]:
     decodes = {name: decode for name, (_, decode) in turns.items()}
 
     def encode(value: Any) -> dict[str, Any]:
-        return {
-            name: turn(held)
-            for name, turn, nothing in ways
-            if (held := getattr(value, name)) is not nothing
-        }
+        data = {}
+        for name, turn, nothing in ways:
+            held = getattr(value, name)
+            if held is not nothing:
+                data[name] = held if turn is _same else turn(held)
+        return data
 
     def decode(data: dict[str, Any]) -> Any:
         return kind(**{name: decodes[name](held) for name, held in data.items() if name in decodes})

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from shared.errors import NotFound, Refused, RemoteError
 from shared.graph.client import Graph, Outcome
 from shared.graph.protocol import (
-    Request,
     find_user_by_mail,
     providers_of,
     read_providers,
@@ -103,12 +102,16 @@ def _read(
     graph: Graph, owners: Mapping[str, Person], now: datetime, seconds: float
 ) -> dict[str, Organizer]:
     end = time.monotonic() + seconds
-    users = _users(graph, owners, end)
-    ids = {key: user for key, user in users.items() if isinstance(user, tuple)}
-    asked = list(ids)
-    reads = [read_providers(ids[key][0]) for key in asked]
-    allowed = graph.run(reads, _left(end)) if asked else []
-    providers = dict(zip(asked, allowed, strict=True))
+    providers: dict[str, Outcome] = {}
+    users = _users(graph, owners, end, providers)
+    asked = {
+        key: user[0]
+        for key, user in users.items()
+        if isinstance(user, tuple) and key not in providers
+    }
+    if asked:
+        allowed = graph.run([read_providers(user_id) for user_id in asked.values()], _left(end))
+        providers |= zip(asked, allowed, strict=True)
     return {key: _organizer(key, users[key], providers.get(key), now) for key in owners}
 
 
@@ -147,28 +150,39 @@ def find_users(
 
 
 def _users(
-    graph: Graph, owners: Mapping[str, Person], end: float
+    graph: Graph,
+    owners: Mapping[str, Person],
+    end: float,
+    providers: dict[str, Outcome] | None = None,
 ) -> dict[str, User | RemoteError | None]:
-    """Each owner's object id and addresses, None when nobody is found under any name."""
+    """Each owner's object id and addresses, None when nobody is found under any name.
+
+    Of those found by a name that Graph takes for the user's, *providers* is told at once what the
+    calendar allows, where it is wanted.
+    """
     users: dict[str, User | RemoteError | None] = {}
-    for ask in (_by_id, _by_principal_name, _by_mail):
-        left = {k: r for k, o in owners.items() if users.get(k) is None and (r := ask(o))}
+    for name, ask in (
+        (_object_id, read_user),
+        (_address, read_user),
+        (_address, find_user_by_mail),
+    ):
+        left = {k: n for k, o in owners.items() if users.get(k) is None and (n := name(o))}
         if not left:
             continue
-        outcomes = graph.run(list(left.values()), _left(end))
-        for key, outcome in zip(left, outcomes, strict=True):
-            user = understood(outcome, user_of)
+        beside = left.values() if providers is not None and ask is read_user else ()
+        requests = [*map(ask, left.values()), *map(read_providers, map(UserId, beside))]
+        outcomes = graph.run(requests, _left(end))
+        for at, key in enumerate(left):
+            user = understood(outcomes[at], user_of)
             users[key] = None if isinstance(user, NotFound | Refused) else user
+            if providers is not None and beside and isinstance(user, tuple):
+                providers[key] = outcomes[len(left) + at]
     return {key: users.get(key) for key in owners}
 
 
-def _by_id(owner: Person) -> Request | None:
-    return read_user(owner.entra_id) if owner.entra_id else None
+def _object_id(owner: Person) -> str:
+    return str(owner.entra_id or "")
 
 
-def _by_principal_name(owner: Person) -> Request | None:
-    return read_user(owner.email.strip()) if owner.email.strip() else None
-
-
-def _by_mail(owner: Person) -> Request | None:
-    return find_user_by_mail(owner.email.strip()) if owner.email.strip() else None
+def _address(owner: Person) -> str:
+    return owner.email.strip()

@@ -21,7 +21,7 @@ from shared.errors import Broken
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from requests import Session
+    from requests import PreparedRequest, Session
     from requests.adapters import HTTPAdapter
     from urllib3.response import BaseHTTPResponse
     from urllib3.util import Url
@@ -68,6 +68,9 @@ Send = Callable[[Call], Answer]
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of an answer: as JSON of little things they take twenty times as much memory."""
 CONNECTIONS = 64
+SLACK_S = 0.05
+"""By so much an answer may outstay its time: telling the socket each time costs more than most
+reads."""
 
 
 def sender(system: str, answer_limit: int = ANSWER_LIMIT) -> Send:
@@ -108,9 +111,14 @@ def session_for_others() -> Session:
     from requests.adapters import HTTPAdapter
 
     session = requests.Session()
+    session.auth = _as_it_is  # else ~/.netrc is looked for with every request
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(CONNECTIONS, CONNECTIONS))
     return session
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    return request
 
 
 def session_within(timeout_s: float) -> Session:
@@ -265,6 +273,7 @@ class _Arriving(RawIOBase):
         self._socket = sock
         self._timeout_s = sock.gettimeout()
         self._end = time.monotonic() + (self._timeout_s or inf)
+        self._allowed_s = self._timeout_s or inf
 
     def readable(self) -> bool:
         return True
@@ -273,15 +282,21 @@ class _Arriving(RawIOBase):
         left_s = self._end - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("the answer takes too long")
-        self._socket.settimeout(None if left_s == inf else left_s)
+        if self._allowed_s - left_s > SLACK_S:
+            self._allow(left_s)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
         if not self.closed:
-            with suppress(OSError):  # it may be closed already; else it may serve another request
-                self._socket.settimeout(self._timeout_s)
+            if self._allowed_s != (self._timeout_s or inf):
+                with suppress(OSError):  # closed already; else it may serve another request
+                    self._allow(self._timeout_s or inf)
             self._raw.close()
         super().close()
+
+    def _allow(self, seconds: float) -> None:
+        self._socket.settimeout(None if seconds == inf else seconds)
+        self._allowed_s = seconds
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -59,6 +59,13 @@ class Reconciler:
     _end: float = 0.0
     _owners: dict[str, Organizer] = field(default_factory=dict)
 
+    def find_owners(self, works: Iterable[Work]) -> None:
+        """Look up all at once the owners that *works* need next."""
+        now = self.ports.clock()
+        self._end = time.monotonic() + self.seconds
+        steps = ((work, planning.plan(work.record, self._facts(work, now))) for work in works)
+        self._resolve([work for work, step in steps if step.act is Act.RESOLVE], now)
+
     def settle(self, works: Sequence[Work]) -> list[Work]:
         """Take every component as far as it goes now; each work's record is then as stored."""
         self._end = time.monotonic() + self.seconds

@@ -26,6 +26,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 from shared.errors import Invalid
 from shared.model import Replaced, Secrets, TenantId
@@ -60,6 +61,7 @@ class BadSignature(Invalid):
         self.why = why
 
 
+@lru_cache(1024)  # asked for with every message
 def derive(master: str, tenant: TenantId, direction: Direction, generation: int) -> str:
     """The webhook secret (``whsec_`` and 32 bytes in base64) of one generation, always the same.
 

@@ -16,7 +16,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,11 +39,10 @@ from shared.table import (
     op_size,
     rows,
 )
-from shared.telemetry import inherited
 
 V = TypeVar("V")
 log = logging.getLogger(__name__)
-LANES = 8
+FEW = 8
 LAST = "\x7f"  # after every character our keys use
 
 
@@ -171,7 +169,7 @@ class Store:
     def _commit(self, tenant: TenantId, group: list[_Change]) -> list[Stored]:
         ops = {_name(op): op for one in group for op in one.ops}
         etags = dict(zip(ops, self.table.commit(partition(tenant), [*ops.values()]), strict=True))
-        return [replace(one.then, etag=etags[one.then.read_as]) for one in group]
+        return [Stored(one.record, etags[one.home], one.home, one.on, one.month) for one in group]
 
     def months_before(self, tenant: TenantId, month: str) -> Iterator[tuple[str, ComponentKey]]:
         """Month and key of the components before *month* (``2026-04``), oldest first."""
@@ -299,14 +297,22 @@ class Store:
         return held.value if held else None
 
     def organizers_among(self, tenant: TenantId, owner_keys: Iterable[str]) -> dict[str, Organizer]:
-        """What is known of some owners, by owner key; several are read at a time."""
-        keys = list(owner_keys)
-        if len(keys) == 1:
-            read = [self.organizer(tenant, keys[0])]
-        else:
-            with ThreadPoolExecutor(LANES, "organizers", inherited()) as pool:
-                read = list(pool.map(lambda key: self.organizer(tenant, key), keys))
-        return {organizer.key: organizer for organizer in read if organizer}
+        """What is known of some owners, by owner key.
+
+        A few are read each by itself; of many, a page of all that lie between them costs less, as
+        long as it holds some of them.
+        """
+        where, wanted = partition(tenant), sorted(map(organizer_key, owner_keys))
+        asked, found = {*wanted}, list[Row]()
+        left, dense = wanted, True
+        while len(left) > FEW and dense:
+            page = self.table.page(where, left[0], left[-1] + LAST)
+            found += page.rows
+            beyond = [key for key in left if page.next and key > page.next]
+            left, dense = beyond, len(left) - len(beyond) >= FEW
+        found += filter(None, (self.table.get(where, key) for key in left))
+        organizers = (codec.loads(Organizer, row.text) for row in found if row.key in asked)
+        return {organizer.key: organizer for organizer in organizers}
 
     def drop_organizers(self, tenant: TenantId, owner_keys: Iterable[str]) -> None:
         """For owners that are known; no harm to those that are not."""
@@ -360,28 +366,27 @@ def month_key(month: str, key: ComponentKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """The operations of one write, and what is stored *then*, all but its ETag."""
+    """The operations of one write, and what is stored by them."""
 
     ops: list[Op]
-    then: Stored
+    record: Record
+    home: str
+    on: str
+    month: str
 
 
 def _change(write: Write) -> _Change:
     seen, fresh = write.seen, write.record.fresh
     # New history lines stand in a row of their own.
     lines = write.record.lines + (1 if fresh else 0)
-    record = replace(write.record, fresh=(), lines=lines)
-    on, text, month = _shelf_key(record), codec.dumps(record), _month(write)
-    was = seen.on if seen else ""
-    home = Row(f"component|{record.key}", text, {"on": on, "month": month})
+    record = replace(write.record, fresh=(), lines=lines) if fresh else write.record
+    key, on, month = record.key, _shelf_key(record), _month(write)
+    text = codec.dumps(record)
+    home, was = f"component|{key}", seen.on if seen else ""
+    guard = seen.etag if seen and seen.read_as == home else ""
+    row = Row(home, text, {"on": on, "month": month}, guard)
     marks = {"bucket": bucket(record.saved.owner.key), "month": month}
-    ops: list[Op] = []
-    if seen is None:
-        ops.append(Insert(home))
-    elif seen.read_as == home.key:
-        ops.append(Replace(replace(home, etag=seen.etag)))
-    else:
-        ops.append(Put(home))
+    ops: list[Op] = [Insert(row) if seen is None else Replace(row) if guard else Put(row)]
     guard = seen.etag if seen and seen.read_as == was else ""
     if was and was == on:
         copy = Row(on, text, marks, guard)
@@ -392,13 +397,12 @@ def _change(write: Write) -> _Change:
         if on:
             ops.append(Put(Row(on, text, marks)))
     if fresh:
-        key = f"history|{record.key}|{lines:08d}"
-        ops.append(Insert(Row(key, codec.dumps(_Lines(fresh)))))
+        ops.append(Insert(Row(f"history|{key}|{lines:08d}", codec.dumps(_Lines(fresh)))))
     if seen and seen.month and seen.month != month:
-        ops.append(Delete(month_key(seen.month, record.key)))
+        ops.append(Delete(month_key(seen.month, key)))
     if month and not (seen and seen.month == month):
-        ops.append(Put(Row(month_key(month, record.key), "")))
-    return _Change([*ops, *write.beside], Stored(record, "", home.key, on, month))
+        ops.append(Put(Row(month_key(month, key), "")))
+    return _Change([*ops, *write.beside], record, home, on, month)
 
 
 def _groups(changes: Iterable[_Change]) -> Iterator[list[_Change]]:

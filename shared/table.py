@@ -46,11 +46,16 @@ class Row:
     etag: str = ""
 
     def size(self) -> int:
-        """An upper estimate of the bytes this row takes in a request, all but ASCII escaped."""
-        # Quickly, for it is asked of every row several times: JSON holds nothing below a space.
-        plain = self.text.isascii() and self.text[:1] in ("{", "[", "")
-        text = 2 * len(self.text) if plain else len(json.dumps(self.text))
-        return 900 + 4 * len(self.key) + text
+        """An upper estimate of the bytes this row takes in a request, all but ASCII escaped.
+
+        Quickly, for it is asked of every row several times.
+        """
+        if self.text[:1] not in ("{", "[", ""):
+            return 900 + 4 * len(self.key) + len(json.dumps(self.text))
+        # JSON holds nothing below a space, so what is ASCII doubles at most; a byte that UTF-8
+        # takes beyond a character's first becomes five or less.
+        beyond = len(self.text.encode("utf-8", "surrogatepass")) - len(self.text)
+        return 900 + 4 * len(self.key) + 2 * len(self.text) + 5 * beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,10 @@ def check_group(ops: Sequence[Op]) -> None:
 
 
 def _stored_bytes(text: str) -> int:
-    """What the service counts: two bytes a UTF-16 unit."""
+    """What the service counts, at most: two bytes a UTF-16 unit, of which a character takes two at
+    most."""
+    if 4 * len(text) <= ROW_BYTES:
+        return 4 * len(text)
     return 2 * len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass"))
 
 

@@ -49,12 +49,13 @@ def group(
     parts = [f"--batch_{mark}\r\nContent-Type: multipart/mixed; boundary=changeset_{mark}\r\n\r\n"]
     row_url = f"{table_url}(PartitionKey='{_literal(partition)}',RowKey="
     for n, one in enumerate(operations):
+        url = table_url if one.method == "POST" else f"{row_url}'{_literal(one.key)}')"
         parts.append(
             f"--changeset_{mark}\r\nContent-Type: application/http\r\n"
             f"Content-Transfer-Encoding: binary\r\nContent-ID: {n}\r\n\r\n"
+            f"{one.method} {url} HTTP/1.1\r\nAccept: application/json\r\n"
+            f"{_condition(one)}{_content(partition, one)}\r\n"
         )
-        url = table_url if one.method == "POST" else f"{row_url}'{_literal(one.key)}')"
-        parts += _request(url, partition, one)
     parts.append(f"--changeset_{mark}--\r\n\r\n--batch_{mark}--\r\n")
     headers = {
         "Accept": "application/json",
@@ -66,22 +67,26 @@ def group(
     return headers, "".join(parts).encode()
 
 
-def _request(url: str, partition: str, one: Operation) -> Iterable[str]:
-    yield f"{one.method} {url} HTTP/1.1\r\nAccept: application/json\r\n"
+def _condition(one: Operation) -> str:
     if one.method == "POST":
-        yield "Prefer: return-no-content\r\n"  # else the whole row comes back
-    elif one.etag or one.method == "DELETE":
-        yield f"If-Match: {one.etag or '*'}\r\n"
+        return "Prefer: return-no-content\r\n"  # else the whole row comes back
+    return f"If-Match: {one.etag or '*'}\r\n" if one.etag or one.method == "DELETE" else ""
+
+
+def _content(partition: str, one: Operation) -> str:
     if one.method == "DELETE":
-        yield "\r\n\r\n"
-        return
+        return "\r\n"
     body = json.dumps({"PartitionKey": partition, "RowKey": one.key, **one.properties})
     # Escaped beyond ASCII, so that characters are bytes.
-    yield f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}\r\n"
+    return f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+_ESCAPES = {n: quote(chr(n), safe="") for n in range(128)} | {ord("'"): "%27%27"}
 
 
 def _literal(text: str) -> str:
-    return quote(text.replace("'", "''"), safe="")
+    # By a table where that is enough: a tenth of the time, and there are 300 in a group.
+    return text.translate(_ESCAPES) if text.isascii() else quote(text.replace("'", "''"), safe="")
 
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 10.0
 ANSWER_LIMIT = 4096
 DOWN_FOR = timedelta(minutes=1)
+FOUND_FOR = timedelta(seconds=30)
+"""So long a host is taken to be where it was: a sweep tells an LMS hundreds of things."""
 
 
 def look_up(host: str) -> list[str]:
@@ -51,6 +53,7 @@ class Lms:
         self._allowed = allowed_hosts
         self._lookup = lookup
         self._down_since: dict[TenantId, datetime] = {}
+        self._found: dict[str, tuple[datetime, tuple[str, ...]]] = {}
 
     def is_down(self, tenant: TenantId, now: datetime) -> bool:
         """Whether the tenant's LMS left this process without an answer within the last minute.
@@ -99,10 +102,8 @@ class Lms:
 
         Raises Broken when nothing was answered, Refused when the address is not public.
         """
-        # Looked up anew each time: a name that was public may point inside by now. And connected to
-        # what was looked up here, since the next look-up may answer otherwise.
         host = urlsplit(tenant.callback_url).hostname or ""
-        addresses = resolve_public(host, self._allowed, self._lookup)
+        addresses = self._addresses(host, now)
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         secrets = signing.valid_secrets(
             self._masters, tenant.id, signing.Direction.OUTBOUND, tenant.secrets, now
@@ -111,4 +112,19 @@ class Lms:
             "Content-Type": "application/json",
             **signing.sign(secrets, webhook_id, now, body),
         }
-        return self._send(Call("POST", tenant.callback_url, headers, body, timeout_s, addresses))
+        try:
+            return self._send(
+                Call("POST", tenant.callback_url, headers, body, timeout_s, addresses)
+            )
+        except Broken:
+            self._found.pop(host, None)  # it may have moved
+            raise
+
+    def _addresses(self, host: str, now: datetime) -> tuple[str, ...]:
+        """Where *host* is: public, and connected to as it was looked up here, since another look-up
+        may answer otherwise."""
+        at, found = self._found.get(host, (now, ()))
+        if not found or not timedelta() <= now - at < FOUND_FOR:
+            found = resolve_public(host, self._allowed, self._lookup)
+            self._found[host] = now, found
+        return found
