@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -208,13 +208,19 @@ def work_through(
         if all(one.reached for one in told):  # else the rest waits for the next run
             told.append(deliver(ports, tenant, some, LMS_S))
 
-    def take(some: Sequence[Work]) -> list[Work]:
+    def settle(some: Sequence[Work]) -> list[Work]:
         settled = replace(reconciler).settle(some)
-        tell(settled)
+        telling.append(teller.submit(tell, settled))
         return settled
 
-    with ThreadPoolExecutor(TURNS_AT_ONCE, "turn", inherited()) as pool:
-        settled = [work for some in pool.map(take, turns(works)) for work in some]
+    telling: list[Future[None]] = []
+    with (
+        ThreadPoolExecutor(1, "tell", inherited()) as teller,
+        ThreadPoolExecutor(TURNS_AT_ONCE, "turn", inherited()) as pool,
+    ):
+        settled = [work for some in pool.map(settle, turns(works)) for work in some]
+        for one in telling:
+            one.result()
     see_to = count_vanished if look_at_all else act_on_vanished
     done = see_to(ports, tenant, reconciler, settled)
     tell(done)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,9 +60,10 @@ def deliver(
         probe, rest = ready[0], ready[1:]
         tries.append((probe, run.send_all(probe)))
         if rest and not run.stopped:
-            with ThreadPoolExecutor(min(LANES, len(rest)), "lms", inherited()) as pool:
-                sent = pool.map(run.send_all, rest)
-                tries += zip(rest, sent, strict=True)
+            waiting, lanes = deque(rest), min(LANES, len(rest))
+            with ThreadPoolExecutor(lanes, "lms", inherited()) as pool:
+                for lane in [pool.submit(run.send_each, waiting, tries) for _ in range(lanes)]:
+                    lane.result()
     finally:
         _note(ports, tenant, [(work, done) for work, done in tries if done])
     outcomes = [one for _, done in tries for one in done]
@@ -88,6 +90,15 @@ class _Run:
     @property
     def stopped(self) -> bool:
         return self._stop.is_set()
+
+    def send_each(self, waiting: deque[Work], tries: list[tuple[Work, list[Delivery]]]) -> None:
+        """One lane: take what waits, until nothing does."""
+        while waiting:
+            try:
+                work = waiting.popleft()
+            except IndexError:  # another lane was quicker
+                return
+            tries.append((work, self.send_all(work)))
 
     def send_all(self, work: Work) -> list[Delivery]:
         """A component's events in order, until one fails."""
