@@ -161,17 +161,18 @@ def _users(
     calendar allows, where it is wanted.
     """
     users: dict[str, User | RemoteError | None] = {}
-    for name, ask in (
+    for name_of, ask in (
         (_object_id, read_user),
         (_address, read_user),
         (_address, find_user_by_mail),
     ):
-        left = {k: n for k, o in owners.items() if users.get(k) is None and (n := name(o))}
+        left = {k: n for k, o in owners.items() if users.get(k) is None and (n := name_of(o))}
         if not left:
             continue
         beside = left.values() if providers is not None and ask is read_user else ()
-        requests = [*map(ask, left.values()), *map(read_providers, map(UserId, beside))]
-        outcomes = graph.run(requests, _left(end))
+        # Not counted for a mailbox: its name may be another one's in another tenant.
+        calendars = [replace(read_providers(UserId(name)), mailbox="") for name in beside]
+        outcomes = graph.run([*map(ask, left.values()), *calendars], _left(end))
         for at, key in enumerate(left):
             user = understood(outcomes[at], user_of)
             users[key] = None if isinstance(user, NotFound | Refused) else user
