@@ -30,7 +30,7 @@ from shared.model import (
 from shared.persons import naming_rows, person_rows
 from shared.record import Record, Shelf, latest_start, shelf, with_flag, with_line
 from shared.scheduling.step import Act
-from shared.store import Place, Store, Stored, Write, bucket
+from shared.store import FEW, Place, Store, Stored, Write, bucket
 from shared.table import (
     GROUP_BYTES,
     GROUP_OPERATIONS,
@@ -63,6 +63,7 @@ from tests.build import (
     an_organizer,
     at,
 )
+from tests.fakes import MemoryTable
 
 LAST = "\x7f"
 
@@ -788,6 +789,25 @@ def test_organizers_are_kept_by_owner(store: Store, tenant: TenantId) -> None:
     assert store.organizer(tenant, owner.key) == changed
     assert store.organizer(tenant, "nobody@college.example") is None
     assert store.organizers(tenant) == {owner.key: changed, other.key: other}
+
+
+@pytest.mark.parametrize("asked", [1, FEW, FEW + 1, 30])
+def test_some_organizers_are_found_among_others(store: Store, tenant: TenantId, asked: int) -> None:
+    known = [an_organizer(key=f"tutor{n}@college.example") for n in range(60)]
+    store.keep_organizers(tenant, known)
+    wanted = {one.key: one for one in known[:asked]}
+    unknown = [f"nobody{n}@college.example" for n in range(5)]
+    assert store.organizers_among(tenant, [*wanted, *unknown]) == wanted
+
+
+def test_many_organizers_are_found_among_more_than_a_page_holds(tenant: TenantId) -> None:
+    """However dense they lie: each page holds many of them, then hardly any."""
+    store = Store(MemoryTable())
+    known = [an_organizer(key=f"tutor{n}@college.example") for n in range(2500)]
+    store.keep_organizers(tenant, known)
+    for some in (known[::5], known[::200]):
+        wanted = {one.key: one for one in some}
+        assert store.organizers_among(tenant, wanted) == wanted
 
 
 def test_organizers_may_be_dropped_whether_they_are_known_or_not(
