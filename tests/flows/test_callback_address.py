@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import trustme
 
 from shared.errors import Broken, Refused
 from shared.http import Answer, Call, sender
-from shared.lms.client import Lms
+from shared.lms.client import FOUND_FOR, Lms
 from shared.signing import Direction, newest_secret
 from tests.build import NOW, a_tenant
 from tests.local.children import free_port
@@ -155,6 +157,49 @@ def test_the_second_look_up_of_a_rebinding_name_is_never_made() -> None:
     lms = Lms(record, MASTERS, [], lambda host: next(answers, ["127.0.0.1"]))
     lms.ping(a_tenant(callback_url="https://lms.example/hooks"), "p", NOW)
     assert [call.addresses for call in sent] == [("93.184.215.14",)]
+
+
+@pytest.mark.parametrize(
+    ("later", "looked_up"),
+    [
+        pytest.param(timedelta(), 1, id="at once"),
+        pytest.param(FOUND_FOR - timedelta(microseconds=1), 1, id="just within the time"),
+        pytest.param(FOUND_FOR, 2, id="when it is over"),
+        pytest.param(-timedelta(microseconds=1), 2, id="by a clock that was set back"),
+    ],
+)
+def test_a_host_is_where_it_was_found_for_half_a_minute(later: timedelta, looked_up: int) -> None:
+    """A sweep's hundreds of callbacks are one look-up; each goes to an address that was judged."""
+    asked: list[str] = []
+    lms = Lms(lambda call: Answer(204), MASTERS, [], looking_up(asked, "93.184.215.14"))
+    tenant = a_tenant(callback_url="https://lms.example/hooks")
+    for now in (NOW, NOW + later):
+        lms.ping(tenant, "p", now)
+    lms.ping(a_tenant(callback_url="https://other.example/hooks"), "p", NOW)
+    assert asked == ["lms.example"] * looked_up + ["other.example"]
+
+
+def test_a_host_that_does_not_answer_is_looked_up_anew() -> None:
+    asked: list[str] = []
+
+    def silent(call: Call) -> Answer:
+        raise Broken("lms", "no_answer", call.method)
+
+    lms = Lms(silent, MASTERS, [], looking_up(asked, "93.184.215.14"))
+    for _ in range(2):
+        with pytest.raises(Broken):
+            lms.ping(a_tenant(callback_url="https://lms.example/hooks"), "p", NOW)
+    assert asked == ["lms.example"] * 2
+
+
+def looking_up(asked: list[str], address: str) -> Callable[[str], list[str]]:
+    """A look-up that answers *address* and remembers what it was asked."""
+
+    def look_up(host: str) -> list[str]:
+        asked.append(host)
+        return [address]
+
+    return look_up
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
