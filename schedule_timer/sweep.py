@@ -10,15 +10,15 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from schedule_timer.strays import note_strays, settle_strays
+from schedule_timer.turns import settle_and_tell
 from schedule_timer.vanished import act_on_vanished, count_vanished, hold, is_held, vanished_in
 from shared import brake, hints, runs, subscriptions
 from shared.answer import state_of
@@ -44,10 +44,6 @@ log = logging.getLogger(__name__)
 PIECE = 200
 AT_ONCE = 3
 """Pieces of a tenant: while one waits for Graph, the others' mailboxes need not."""
-TURN = 60
-"""Of a piece: three full batches to Graph, and full groups of rows."""
-TURNS_AT_ONCE = 2
-"""While Graph works on one turn's, the next one's are claimed and the last one's told."""
 GRAPH_S = 90.0
 LMS_S = 60.0
 RUN_S = 25 * 60.0
@@ -208,19 +204,7 @@ def work_through(
         if all(one.reached for one in told):  # else the rest waits for the next run
             told.append(deliver(ports, tenant, some, LMS_S))
 
-    def settle(some: Sequence[Work]) -> list[Work]:
-        settled = replace(reconciler).settle(some)
-        telling.append(teller.submit(tell, settled))
-        return settled
-
-    telling: list[Future[None]] = []
-    with (
-        ThreadPoolExecutor(1, "tell", inherited()) as teller,
-        ThreadPoolExecutor(TURNS_AT_ONCE, "turn", inherited()) as pool,
-    ):
-        settled = [work for some in pool.map(settle, turns(works)) for work in some]
-        for one in telling:
-            one.result()
+    settled = settle_and_tell(works, lambda some: replace(reconciler).settle(some), tell)
     see_to = count_vanished if look_at_all else act_on_vanished
     done = see_to(ports, tenant, reconciler, settled)
     tell(done)
@@ -240,18 +224,6 @@ def work_through(
                 extra={"tenant": tenant.id, "component": work.key, "why": code},
             )
     return counts, done
-
-
-def turns(works: Sequence[Work]) -> Iterator[list[Work]]:
-    """*works*, ``TURN`` at a time, each owner's spread over them: a mailbox takes few at once."""
-    met: Counter[str] = Counter()
-    ranked: list[tuple[int, Work]] = []
-    for work in works:
-        owner = work.record.saved.owner.key
-        ranked.append((met[owner], work))
-        met[owner] += 1
-    spread = [work for _, work in sorted(ranked, key=itemgetter(0))]
-    return (spread[at : at + TURN] for at in range(0, len(spread), TURN))
 
 
 def _what_happened(before: Any, after: Any) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from schedule_timer.sweep import TURN, turns
+from schedule_timer.turns import TURN, settle_and_tell, turns
+from shared.errors import Unavailable
 from shared.graph.client import PER_MAILBOX
 from shared.model import Person
 from shared.work import Work
@@ -50,3 +52,32 @@ def test_of_one_owner_the_order_stays() -> None:
     given = works(3, 1, 2)
     (taken,) = turns(given)
     assert [work.key for work in taken if "C-0-" in str(work.key)] == ["C-0-0", "C-0-1", "C-0-2"]
+
+
+def test_a_turn_that_fails_holds_up_no_other_and_is_not_hidden() -> None:
+    given = works(*(10,) * 20)
+    first, *others = turns(given)
+    told: list[Work] = []
+
+    def settle(some: Sequence[Work]) -> list[Work]:
+        if some[0] is first[0]:
+            raise Unavailable("the state table does not answer")
+        return list(some)
+
+    with pytest.raises(Unavailable):
+        settle_and_tell(given, settle, told.extend)
+    assert sorted(map(id, told)) == sorted(id(work) for some in others for work in some)
+
+
+def test_what_telling_raises_is_raised() -> None:
+    def tell(_: Sequence[Work]) -> None:
+        raise Unavailable("the state table does not answer")
+
+    with pytest.raises(Unavailable):
+        settle_and_tell(works(1), list, tell)
+
+
+def test_all_are_settled_and_told_once() -> None:
+    given, told = works(*(10,) * 20), list[Work]()
+    settled = settle_and_tell(given, list, told.extend)
+    assert sorted(map(id, settled)) == sorted(map(id, told)) == sorted(map(id, given))
