@@ -29,6 +29,7 @@ def settle_and_tell(
 
     A turn that fails holds up no other; what it raised is raised when they are done.
     """
+    telling: list[Future[None]] = []
     with (
         ThreadPoolExecutor(1, "tell", initializer=inherited()) as teller,
         ThreadPoolExecutor(AT_ONCE, "settle", initializer=inherited()) as settler,
@@ -39,12 +40,11 @@ def settle_and_tell(
             telling.append(teller.submit(tell, settled))
             return settled
 
-        telling: list[Future[None]] = []
         taken = [settler.submit(take, some) for some in turns(works)]
-        settled = [work for some in taken for work in some.result()]
-        for one in telling:
-            one.result()
-    return settled
+    done = [work for turn in taken for work in turn.result()]
+    for one in telling:
+        one.result()
+    return done
 
 
 def turns(works: Sequence[Work]) -> Iterator[list[Work]]:

@@ -302,9 +302,8 @@ class Store:
         A few are read each by itself; of many, a page of all that lie between them costs less, as
         long as it holds some of them.
         """
-        where, wanted = partition(tenant), sorted(map(organizer_key, owner_keys))
-        asked, found = {*wanted}, list[Row]()
-        left, dense = wanted, True
+        where, asked = partition(tenant), {*map(organizer_key, owner_keys)}
+        left, dense, found = sorted(asked), True, list[Row]()
         while len(left) > FEW and dense:
             page = self.table.page(where, left[0], left[-1] + LAST)
             found += page.rows
@@ -383,11 +382,11 @@ def _change(write: Write) -> _Change:
     key, on, month = record.key, _shelf_key(record), _month(write)
     text = codec.dumps(record)
     home, was = f"component|{key}", seen.on if seen else ""
-    guard = seen.etag if seen and seen.read_as == home else ""
-    row = Row(home, text, {"on": on, "month": month}, guard)
+    etags = {seen.read_as: seen.etag} if seen else {}
+    row = Row(home, text, {"on": on, "month": month}, etags.get(home, ""))
     marks = {"bucket": bucket(record.saved.owner.key), "month": month}
-    ops: list[Op] = [Insert(row) if seen is None else Replace(row) if guard else Put(row)]
-    guard = seen.etag if seen and seen.read_as == was else ""
+    ops: list[Op] = [Insert(row) if seen is None else Replace(row) if row.etag else Put(row)]
+    guard = etags.get(was, "")
     if was and was == on:
         copy = Row(on, text, marks, guard)
         ops.append(Replace(copy) if guard else Put(copy))
